@@ -1,0 +1,67 @@
+/* Slice helpers that are too long for the header. */
+#include "base/slice.h"
+
+#include <strings.h>
+
+bool slice_eq_nocase(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct slice slice_trim(struct slice a)
+{
+    while (a.len > 0 && is_blank(a.ptr[0])) {
+        a.ptr++;
+        a.len--;
+    }
+    while (a.len > 0 && is_blank(a.ptr[a.len - 1])) {
+        a.len--;
+    }
+    return a;
+}
+
+struct slice slice_cut(struct slice *rest, char separator)
+{
+    struct slice whole = *rest;
+    const char *at = whole.len ? memchr(whole.ptr, separator, whole.len) : NULL;
+    if (at == NULL) {
+        *rest = SLICE_NONE;
+        return whole;
+    }
+    size_t len = (size_t)(at - whole.ptr);
+    *rest = slice_from(whole, len + 1);
+    return (struct slice){whole.ptr, len};
+}
+
+enum err slice_to_i64(struct slice a, int64_t *ret_value)
+{
+    bool is_negative = a.len > 0 && a.ptr[0] == '-';
+    size_t i = is_negative ? 1 : 0;
+    if (i == a.len) {
+        return ERR_BAD_REQUEST;
+    }
+    int64_t value = 0;
+    for (; i < a.len; i++) {
+        if (a.ptr[i] < '0' || a.ptr[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, a.ptr[i] - '0', &value)) {
+            return ERR_BAD_REQUEST;
+        }
+    }
+    /* Accumulated negatively, so that the smallest value fits. */
+    if (!is_negative && __builtin_sub_overflow((int64_t)0, value, &value)) {
+        return ERR_BAD_REQUEST;
+    }
+    *ret_value = value;
+    return ERR_OK;
+}
+
+int64_t slice_to_i64_or(struct slice a, int64_t otherwise)
+{
+    int64_t value;
+    return slice_to_i64(a, &value) == ERR_OK ? value : otherwise;
+}

@@ -1,0 +1,15 @@
+# Writes OUT: a C file with one byte array for each Lua file of SCRIPTS, named by its file name.
+set(code "/* Generated from queue/lua. */\n#include \"queue/scripts.h\"\n\n")
+set(table "")
+foreach(path IN LISTS SCRIPTS)
+    get_filename_component(name ${path} NAME_WE)
+    file(READ ${path} hex HEX)
+    string(LENGTH "${hex}" digits)
+    math(EXPR bytes "${digits} / 2")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
+    string(APPEND code "static const unsigned char ${name}_lua[] = {${hex}};\n")
+    string(TOUPPER ${name} upper)
+    string(APPEND table
+        "    [SCRIPT_${upper}] = {\"${name}\", (const char *)${name}_lua, ${bytes}},\n")
+endforeach()
+file(WRITE ${OUT} "${code}\nconst struct script scripts[SCRIPT_COUNT] = {\n${table}};\n")

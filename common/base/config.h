@@ -12,7 +12,8 @@
 enum config_kind {
     CONFIG_STRING,    /* target: const char **, borrowed from argv, the environment or fallback */
     CONFIG_INT,       /* target: int64_t *, between min and max inclusive */
-    CONFIG_FLAG,      /* target: bool *; takes no value as a flag; 0/1/true/false in the environment */
+    CONFIG_FLAG, /* target: bool *; --name alone is true, else --name=0/1/true/false as in the
+                    environment */
     CONFIG_STRINGS,   /* target: struct config_strings *; may be given several times; in the
                          environment separated by ',' */
     CONFIG_HOST_PORT, /* target: const char **, checked to be HOST:PORT or [V6]:PORT */

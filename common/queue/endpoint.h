@@ -1,0 +1,55 @@
+/* The endpoint document: JSON in, checked structure out. Pure.
+ *
+ * Unknown keys are refused by name; every bad value is named with what is allowed. Numbers are
+ * inclusive ranges. Names follow RunPod's REST v1. */
+#ifndef QUEUE_ENDPOINT_H
+#define QUEUE_ENDPOINT_H
+
+#include "base/buf.h"
+
+#define ENDPOINT_DOCUMENT_MAX 65536
+
+enum endpoint_type { ENDPOINT_QUEUE };
+enum endpoint_scaler { SCALER_QUEUE_DELAY, SCALER_REQUEST_COUNT };
+enum stream_shape { STREAM_AUTO, STREAM_LIST, STREAM_OBJECT };
+enum handler_kind { HANDLER_COMMAND, HANDLER_LIBRARY };
+
+struct endpoint_env {
+    char *name, *value;
+};
+
+struct endpoint {
+    char *id;   /* [a-z0-9-]{1,63}, not reserved */
+    char *name; /* at most 191 bytes */
+    enum endpoint_type type;
+    int64_t workers_min, workers_max;   /* 0..1000, min <= max; defaults 0 and 3 */
+    int64_t idle_timeout_s;             /* 0..3600, default 5 */
+    int64_t execution_timeout_ms;       /* 5000..604800000, default 600000 */
+    enum endpoint_scaler scaler;
+    double scaler_value;                /* QUEUE_DELAY >= 0.5 s, REQUEST_COUNT >= 1; default 4 */
+    int64_t gpu_count;                  /* 0..16, default 0 */
+    char **gpu_types;                   /* NULL-terminated */
+    int64_t retries;                    /* automatic ones after a lost worker, 0..10, default 1 */
+    int64_t queue_ttl_s;                /* 10..604800, default 86400 */
+    int64_t retention_async_s, retention_sync_s; /* 1..604800, defaults 1800 and 60 */
+    int64_t run_bytes, runsync_bytes;   /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
+    enum stream_shape stream_shape;
+    enum handler_kind handler;
+    char **command;                     /* HANDLER_COMMAND: NULL-terminated argv */
+    char *library;                      /* HANDLER_LIBRARY: path, or a name found beside the agent */
+    char *cwd;                          /* NULL: the agent's */
+    struct endpoint_env *env;
+    size_t env_count;
+    int64_t version;                    /* set by the reader of mr:{ep}:conf, 0 when parsed */
+    char *document;                     /* the text it was parsed from */
+};
+
+/* problem: one line that names the key, the value and what is allowed. */
+enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struct buf *problem);
+void endpoint_free(struct endpoint *endpoint);
+AUTO_DEFINE(endpoint_free, struct endpoint *)
+bool endpoint_id_is_valid(struct slice id);
+/* Largest number waiting at which one more job is accepted: max(50, workersMax * 500). */
+int64_t endpoint_waiting_max(const struct endpoint *endpoint);
+
+#endif

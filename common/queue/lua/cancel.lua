@@ -1,0 +1,26 @@
+-- cancel: the client no longer wants the job. (IN_QUEUE | IN_PROGRESS -> CANCELLED)
+-- KEYS  1: prefix "mr:{ep}:"
+-- ARGV  1: id
+-- Returns: false when unknown, else {state letter, watchers, token, delay ms, execution ms, worker}.
+-- Invariant: O(1): a queued id stays in its list and is dropped by take. The agent that runs the
+-- job is told at once by PUBLISH, and by its next renewal when that was lost.
+local P, id = KEYS[1], ARGV[1]
+--#include now
+--#include end_job
+local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'ag', 'a', 't0', 't1', 'w')
+local state = job[1]
+if not state then
+    return false
+end
+if state == 'Q' or state == 'P' then
+    end_job(P, id, 'X', now, job[4], nil)
+    redis.call('ZREM', P .. 'due', id)
+    redis.call('HINCRBY', P .. 'stats', state == 'Q' and 'inQueue' or 'inProgress', -1)
+    if state == 'P' then
+        redis.call('PUBLISH', 'mr:agent:' .. job[5], 'stop ' .. id .. ' ' .. job[6])
+    end
+    state = 'X'
+    return {state, job[2] or '', job[3], (job[8] or now) - job[7], job[8] and now - job[8] or 0,
+        job[9] or ''}
+end
+return {state, '', job[3], 0, 0, job[9] or ''}

@@ -1,0 +1,48 @@
+-- finish: a worker's result ends its job. (IN_PROGRESS -> COMPLETED | FAILED)
+-- KEYS  1: prefix "mr:{ep}:"
+-- ARGV  four for each result: id, attempt, 'C' or 'F', members (text of "output" and "error")
+-- Returns for each: {0} when ignored (unknown job, other state, older attempt), else
+--          {1, watchers, token, delay ms, execution ms, retries, worker}.
+-- Invariant: a terminal state is written once. The former holder of a job that has been queued again
+-- but not begun again still holds the last attempt: its result counts (the work is done). Sent again
+-- after a lost connection the second try finds the job ended by the same attempt and answers alike.
+local P = KEYS[1]
+--#include now
+local results, stats = {}, {inQueue = 0, inProgress = 0, completed = 0, failed = 0}
+for i = 1, #ARGV, 4 do
+    local id, outcome = ARGV[i], ARGV[i + 2]
+    local key = P .. 'job:' .. id
+    local job = redis.call('HMGET', key, 's', 'a', 't0', 't1', 're', 'wt', 'ch', 'r', 'w', 'tk', 't2')
+    local is_held = job[2] == ARGV[i + 1] and (job[1] == 'P' or (job[1] == 'Q' and job[2] ~= '0'))
+    local is_again = job[2] == ARGV[i + 1] and job[1] == outcome
+    if not is_held and not is_again then
+        results[#results + 1] = {0}
+    else
+        if is_held then
+            redis.call('HSET', key, 's', outcome, 't2', now)
+            redis.call('PEXPIRE', key, job[5])
+            redis.call('SET', P .. 'out:' .. id, ARGV[i + 3], 'PX', job[5])
+            if outcome == 'C' then
+                redis.call('UNLINK', P .. 'in:' .. id)
+            else
+                redis.call('PEXPIRE', P .. 'in:' .. id, job[5])
+            end
+            if job[7] then
+                redis.call('PEXPIRE', P .. 'chunks:' .. id, job[5])
+            end
+            redis.call('ZREM', P .. 'due', id)
+            local gauge = job[1] == 'P' and 'inProgress' or 'inQueue'
+            local counter = outcome == 'C' and 'completed' or 'failed'
+            stats[gauge] = stats[gauge] - 1
+            stats[counter] = stats[counter] + 1
+        end
+        results[#results + 1] = {1, job[6] or '', job[10], job[4] - job[3],
+            (job[11] or now) - job[4], tonumber(job[8] or 0), job[9]}
+    end
+end
+for name, change in pairs(stats) do
+    if change ~= 0 then
+        redis.call('HINCRBY', P .. 'stats', name, change)
+    end
+end
+return results

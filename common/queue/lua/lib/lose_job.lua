@@ -1,0 +1,21 @@
+-- The worker of a running job is gone. With tries left the job goes back to the head of its class
+-- and forgets what the lost attempt wrote; otherwise it ends FAILED with the reason.
+-- Returns the new state. job: {retries so far, class, retention}.
+local function lose_job(P, id, now, job, retries_max, members)
+    local retries = tonumber(job[1] or 0)
+    redis.call('ZREM', P .. 'due', id)
+    redis.call('HINCRBY', P .. 'stats', 'inProgress', -1)
+    if retries >= retries_max then
+        end_job(P, id, 'F', now, job[3], members)
+        redis.call('HINCRBY', P .. 'stats', 'failed', 1)
+        return 'F'
+    end
+    redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'r', retries + 1, 'cu', 0)
+    redis.call('HDEL', P .. 'job:' .. id, 'ch')
+    redis.call('UNLINK', P .. 'chunks:' .. id, P .. 'out:' .. id)
+    redis.call('LPUSH', P .. (job[2] == 'l' and 'q:low' or 'q'), id)
+    redis.call('HINCRBY', P .. 'stats', 'inQueue', 1)
+    redis.call('HINCRBY', P .. 'stats', 'retried', 1)
+    ring(P)
+    return 'Q'
+end

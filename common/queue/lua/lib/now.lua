@@ -1,0 +1,3 @@
+-- Redis TIME in ms: the only clock of jobs.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,0 +1,18 @@
+-- progress: the output a job shows while it runs. (IN_PROGRESS stays)
+-- KEYS  1: prefix "mr:{ep}:"
+-- ARGV  three for each: id, attempt, members (text of "output")
+-- Returns for each: watchers, or false when ignored.
+-- Invariant: never after the end, never for an older attempt.
+local P = KEYS[1]
+local results = {}
+for i = 1, #ARGV, 3 do
+    local id = ARGV[i]
+    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 'wt')
+    local is_held = job[1] == 'P' and job[2] == ARGV[i + 1]
+    if is_held then
+        local left = redis.call('PTTL', P .. 'job:' .. id)
+        redis.call('SET', P .. 'out:' .. id, ARGV[i + 2], 'PX', math.max(left, 1))
+    end
+    results[#results + 1] = is_held and (job[3] or '')
+end
+return results

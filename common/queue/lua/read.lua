@@ -1,0 +1,27 @@
+-- read: the public state of jobs; a waiting reader registers as a watcher in the same step.
+-- KEYS  1: prefix "mr:{ep}:"
+-- ARGV  two for each job: id, watcher ('' for none)
+-- Returns for each: false when unknown, else {state letter, attempt, submitted ms, started ms,
+--          ended ms, worker, retries, token, members or false}.
+-- Invariant: whoever registers sees the state before every change that will be announced to it.
+local P = KEYS[1]
+local results = {}
+for i = 1, #ARGV, 2 do
+    local id, watcher = ARGV[i], ARGV[i + 1]
+    local key = P .. 'job:' .. id
+    local job = redis.call('HMGET', key, 's', 'a', 't0', 't1', 't2', 'w', 'r', 'tk', 'wt')
+    local state = job[1]
+    if not state then
+        results[#results + 1] = false
+    else
+        local watchers = job[9] or ''
+        job[9] = (state == 'P' or state == 'C' or state == 'F' or state == 'T') and
+            redis.call('GET', P .. 'out:' .. id)
+        if watcher ~= '' and (state == 'Q' or state == 'P') and
+            not string.find(' ' .. watchers .. ' ', ' ' .. watcher .. ' ', 1, true) then
+            redis.call('HSET', key, 'wt', watchers == '' and watcher or watchers .. ' ' .. watcher)
+        end
+        results[#results + 1] = job
+    end
+end
+return results

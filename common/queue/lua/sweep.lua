@@ -1,0 +1,63 @@
+-- sweep: ends or returns jobs whose deadline has passed.
+--   IN_PROGRESS -> TIMED_OUT (execution timeout), IN_QUEUE | FAILED (lease lapsed)
+--   IN_QUEUE -> TIMED_OUT (TTL)
+-- KEYS  1: prefix "mr:{ep}:"
+-- ARGV  1: most jobs to handle, 2: automatic retries allowed
+-- Returns: number handled, then four for each change: id, new state letter, watchers, token.
+-- Cost is what is due, not what is queued: the due set holds running jobs and own TTLs, default TTLs
+-- expire in the order of the lists and are found at their heads.
+local P, left, retries_max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+--#include now
+--#include ring
+--#include end_job
+--#include lose_job
+local result, handled = {0}, 0
+local function note(id, state, job)
+    for _, value in ipairs({id, state, job[2] or '', job[3]}) do
+        result[#result + 1] = value
+    end
+end
+local function expire_queued(id, job)
+    end_job(P, id, 'T', now, job[4], '"error":"ttl expired in queue"')
+    redis.call('HINCRBY', P .. 'stats', 'inQueue', -1)
+    redis.call('HINCRBY', P .. 'stats', 'failed', 1)
+    note(id, 'T', job)
+end
+local function read(id)
+    return redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'r', 'c', 't1', 'to',
+        'ag', 'a', 'tl')
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, left)) do
+    local job = read(id)
+    handled = handled + 1
+    redis.call('ZREM', P .. 'due', id)
+    if job[1] == 'P' and now >= job[7] + job[8] then
+        end_job(P, id, 'T', now, job[4], '"error":"executionTimeout exceeded"')
+        redis.call('HINCRBY', P .. 'stats', 'inProgress', -1)
+        redis.call('HINCRBY', P .. 'stats', 'failed', 1)
+        redis.call('PUBLISH', 'mr:agent:' .. job[9], 'stop ' .. id .. ' ' .. job[10])
+        note(id, 'T', job)
+    elseif job[1] == 'P' then
+        local state = lose_job(P, id, now, {job[5], job[6], job[4]}, retries_max,
+            '"error":"worker lost: its agent stopped renewing the lease"')
+        note(id, state, job)
+    elseif job[1] == 'Q' and now >= tonumber(job[11]) then
+        expire_queued(id, job)
+    end
+end
+for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
+    while handled < left do
+        local id = redis.call('LINDEX', list, 0)
+        local job = id and read(id)
+        if not id or (job[1] == 'Q' and now < tonumber(job[11])) then
+            break
+        end
+        redis.call('LPOP', list)
+        handled = handled + 1
+        if job[1] == 'Q' then
+            expire_queued(id, job)
+        end
+    end
+end
+result[1] = handled
+return result

@@ -1,0 +1,155 @@
+/* The transitions of jobs, one C function for each Lua script: arguments in, decoded results out.
+ * Common to all: `ep` is the endpoint id; arguments are copied before the call returns; the callback
+ * gets a reply that the matching *_result() decodes (ERR_STORE_REPLY when Redis holds something
+ * unexpected). Watchers are bus addresses ("127.0.0.1:4711") separated by blanks: whoever changed
+ * the job publishes to each of them, see bus.h. */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include "queue/job.h"
+#include "queue/store.h"
+
+#define LEASE_MS 15000       /* a job whose agent is silent for so long is lost */
+#define LEASE_RENEW_MS 5000
+#define AGENT_LOST_MS 15000  /* a beat older than that: the agent is gone */
+#define TAKE_MAX 128         /* jobs in one take */
+#define APPEND_MAX 500       /* chunks in one append */
+#define TOKEN_SIZE 17        /* 16 hexadecimal digits and a terminator */
+
+/* ---- client side ---- */
+struct submit_args {
+    struct slice id;
+    struct slice members; /* `"input":...` and what else the worker shall see, comma separated */
+    bool is_low_priority;
+    int64_t execution_ms, ttl_ms, retention_ms;
+    bool has_own_ttl;       /* ttl_ms differs from the endpoint's default */
+    int64_t waiting_max;    /* queue rule: refused when more than that many wait already */
+    struct slice token;
+    struct slice watcher;   /* may be empty */
+};
+enum submit_outcome { SUBMIT_REFUSED = 0, SUBMIT_STORED = 1, SUBMIT_STORED_BEFORE = 2 };
+void queue_submit(struct store *store, struct store_call *call, struct slice ep,
+                  const struct submit_args *args, store_fn fn);
+enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome);
+
+void queue_read(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                struct slice watcher, store_fn fn);
+/* ERR_NOT_FOUND when the job is unknown. id is put into the view as it is. */
+enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job);
+
+struct stream_page {
+    enum job_state state;
+    int64_t attempt;
+    struct slice token;
+    bool has_more;
+    const struct reply *reply; /* chunk i is stream_page_chunk(page, i) */
+    size_t chunk_count;
+};
+void queue_stream(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                  size_t bytes_max, struct slice watcher, store_fn fn);
+enum err queue_stream_result(const struct reply *reply, struct stream_page *ret_page);
+struct slice stream_page_chunk(const struct stream_page *page, size_t index);
+
+struct cancel_result {
+    struct job_view job;   /* state after the call */
+    struct slice watchers; /* empty when nothing changed */
+};
+void queue_cancel(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                  store_fn fn);
+enum err queue_cancel_result(const struct reply *reply, struct slice id,
+                             struct cancel_result *ret_result);
+
+/* ---- worker side ---- */
+struct taken_job {
+    struct slice id, worker, token, members, watchers;
+    int64_t attempt, execution_ms;
+};
+void queue_take(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
+                const struct slice *workers, size_t count, store_fn fn);
+enum err queue_take_result(const struct reply *reply, int64_t *ret_waiting, size_t *ret_count);
+enum err queue_take_job(const struct reply *reply, size_t index, struct taken_job *ret_job);
+
+struct finish_args {
+    struct slice id;
+    int64_t attempt;
+    bool is_failed;
+    struct slice members; /* `"output":...` and/or `"error":"..."`, comma separated; may be empty */
+};
+struct finish_result {
+    bool is_applied;
+    struct slice watchers;
+    struct job_view job; /* without members; ready for job_put_object() once they are set */
+};
+void queue_finish(struct store *store, struct store_call *call, struct slice ep,
+                  const struct finish_args *args, store_fn fn);
+enum err queue_finish_result(const struct reply *reply, const struct finish_args *args,
+                             struct finish_result *ret_result);
+
+/* members: `"output":...`. The reply is nil when ignored, else the watchers. */
+void queue_progress(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                    int64_t attempt, struct slice members, store_fn fn);
+
+/* first: index of chunks[0] in the attempt's stream; count 1..APPEND_MAX. */
+void queue_append(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                  int64_t attempt, int64_t first, const struct slice *chunks, size_t count,
+                  store_fn fn);
+/* ret_stored: chunks stored so far, -1 when the attempt no longer holds the job. */
+enum err queue_append_result(const struct reply *reply, int64_t *ret_stored,
+                             struct slice *ret_watchers, struct slice *ret_token);
+
+struct held_job {
+    struct slice id;
+    int64_t attempt;
+};
+/* The reply is an array of integers, 1 held, 0 to be stopped, in order. */
+void queue_renew(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
+                 const struct held_job *jobs, size_t count, store_fn fn);
+/* error_members: `"error":"..."` for the case that no try is left. Reply: reply_at(reply, 0) as
+ * queue_change_at() without id; use queue_lost_result(). */
+void queue_lost(struct store *store, struct store_call *call, struct slice ep, int64_t retries_max,
+                const struct held_job *job, struct slice error_members, store_fn fn);
+struct job_change {
+    struct slice id, watchers, token;
+    enum job_state state;
+};
+/* ERR_NOT_FOUND when ignored (the attempt no longer held the job). */
+enum err queue_lost_result(const struct reply *reply, struct slice id,
+                           struct job_change *ret_change);
+enum reclaim_cause { RECLAIM_RECONNECTED, RECLAIM_RESTARTED };
+void queue_reclaim(struct store *store, struct store_call *call, struct slice ep,
+                   struct slice agent, int64_t retries_max, enum reclaim_cause cause,
+                   const struct slice *held, size_t count, store_fn fn);
+/* Reply: changes, see queue_change_count() with skip 0. */
+
+struct worker_report {
+    struct slice worker;
+    struct slice state;  /* "initializing", "idle", "running", "unhealthy"; empty: it is gone */
+    int64_t held;
+    int64_t age_ms;      /* since the state began */
+    int64_t version;     /* of the endpoint document it was started with */
+};
+void queue_report(struct store *store, struct store_call *call, struct slice ep,
+                  struct slice agent, const struct worker_report *reports, size_t count,
+                  store_fn fn);
+/* description: JSON. Reply: {now ms, endpoint id, wanted, endpoint id, wanted ...}. */
+void queue_beat(struct store *store, struct store_call *call, struct slice agent,
+                struct slice description, store_fn fn);
+
+/* ---- scheduler side ---- */
+void queue_sweep(struct store *store, struct store_call *call, struct slice ep, int64_t most,
+                 int64_t retries_max, store_fn fn);
+/* Reply: {handled, changes...}: changes with skip 1. */
+size_t queue_change_count(const struct reply *reply, size_t skip);
+enum err queue_change_at(const struct reply *reply, size_t skip, size_t index,
+                         struct job_change *ret_change);
+/* Reply: integer, the epoch while leading, else 0. */
+void queue_lead(struct store *store, struct store_call *call, struct slice scheduler,
+                int64_t lock_ms, store_fn fn);
+/* pairs: endpoint id, wanted, ... Reply: 1, or 0 when a younger leader exists. */
+void queue_assign(struct store *store, struct store_call *call, int64_t epoch, struct slice agent,
+                  const struct slice *pairs, size_t count, store_fn fn);
+/* document empty: delete. Reply: version, -1 exists, -2 unknown. */
+void queue_configure(struct store *store, struct store_call *call, struct slice ep,
+                     struct slice document, bool may_replace, store_fn fn);
+
+#endif

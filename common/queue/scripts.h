@@ -1,0 +1,36 @@
+/* The table of transitions: lua/NAME.lua is SCRIPT_NAME. Its array is generated at build time. */
+#ifndef QUEUE_SCRIPTS_H
+#define QUEUE_SCRIPTS_H
+
+#include <stddef.h>
+
+enum script_id {
+    SCRIPT_APPEND,
+    SCRIPT_ASSIGN,
+    SCRIPT_BEAT,
+    SCRIPT_CANCEL,
+    SCRIPT_CONFIGURE,
+    SCRIPT_FINISH,
+    SCRIPT_LEAD,
+    SCRIPT_LOST,
+    SCRIPT_PROGRESS,
+    SCRIPT_READ,
+    SCRIPT_RECLAIM,
+    SCRIPT_RENEW,
+    SCRIPT_REPORT,
+    SCRIPT_STREAM,
+    SCRIPT_SUBMIT,
+    SCRIPT_SWEEP,
+    SCRIPT_TAKE,
+    SCRIPT_COUNT
+};
+
+struct script {
+    const char *name;
+    const char *text;
+    size_t len;
+};
+
+extern const struct script scripts[SCRIPT_COUNT];
+
+#endif

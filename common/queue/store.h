@@ -1,0 +1,81 @@
+/* One pipelined connection to Redis on the loop.
+ *
+ * Calls gather during a loop turn and leave together at its end. Each call ends exactly once, by its
+ * callback, later, or silently by store_detach(). While Redis is away calls wait, in order, for at
+ * most wait_ms, then end with ERR_STORE_AWAY; a reconnect with back-off goes on for ever. A call that
+ * was on its way when the connection broke is sent again when its transition is safe to repeat
+ * (all but take, see store_calls.c), else it ends with ERR_STORE_LOST.
+ * Calls of the same script for the same endpoint in one turn travel as one EVALSHA (group commit). */
+#ifndef QUEUE_STORE_H
+#define QUEUE_STORE_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "net/loop.h"
+#include "queue/scripts.h"
+
+struct store;
+struct store_call;
+struct reply; /* borrowed during the callback */
+
+/* reply is NULL when err is not ERR_OK. */
+typedef void (*store_fn)(struct store_call *call, enum err err, const struct reply *reply);
+
+/* Embedded in the operation that waits; zeroed memory is an idle call. */
+struct store_call {
+    /* private */
+    store_fn fn;
+    struct store *store;
+    struct store_batch *batch;
+    size_t index; /* which item of the batch is ours */
+};
+
+struct store_config {
+    const char *url;    /* redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N] */
+    uint64_t wait_ms;   /* longest wait for a connection; 0: 10 s */
+    uint64_t reply_ms;  /* a connection that answers nothing for so long is broken; 0: 10 s */
+    /* Called on the loop when the connection is ready (true) and when it is lost (false). */
+    void (*on_change)(void *arg, bool is_ready);
+    void *arg;
+};
+
+/* Checks the URL without connecting; on ERR_BAD_REQUEST problem holds a text that says what is
+ * wrong and what is allowed. */
+enum err store_check_url(const char *url, struct buf *problem);
+/* Connects in the background. The URL must be valid. */
+struct store *store_new(struct loop *loop, const struct store_config *config);
+/* Ends all calls with ERR_CLOSING and frees. Not from inside one of its callbacks. Accepts NULL. */
+void store_close(struct store *store);
+bool store_is_ready(const struct store *store);
+/* Why Redis is away or refused the last write ("Connection refused", "OOM command not allowed ...").
+ * Never NULL. */
+const char *store_problem(const struct store *store);
+
+/* Arguments are copied before it returns. */
+void store_command(struct store *store, struct store_call *call, const struct slice *args,
+                   size_t count, store_fn fn);
+/* One transition of one endpoint ("sys" for the common keys): KEYS[1] is "mr:{ep}:". For the scripts
+ * that take several items in ARGV (submit, finish, progress, append, read) the callback gets the
+ * reply element of its own item. */
+void store_eval(struct store *store, struct store_call *call, enum script_id script,
+                struct slice ep, const struct slice *args, size_t count, store_fn fn);
+/* The waiting call will not call back. Harmless on an idle call. */
+void store_detach(struct store_call *call);
+bool store_call_is_waiting(const struct store_call *call);
+
+/* Reading a reply: wrong types give "absent" values, never a crash. */
+size_t reply_count(const struct reply *reply);                       /* 0 unless an array */
+const struct reply *reply_at(const struct reply *reply, size_t index); /* NULL beyond the end */
+struct slice reply_slice(const struct reply *reply); /* empty unless a string or status */
+int64_t reply_int(const struct reply *reply, int64_t otherwise); /* integers and decimal strings */
+bool reply_is_nil(const struct reply *reply);                    /* nil, or reply is NULL */
+
+/* A second connection that listens to channels. fn gets each message; after every (re)subscription
+ * it gets a message of length 0 on each channel, because some may have been missed. */
+struct feed;
+typedef void (*feed_fn)(struct slice channel, struct slice message, void *arg);
+struct feed *feed_new(struct loop *loop, const char *url, feed_fn fn, void *arg);
+void feed_add(struct feed *feed, const char *channel);
+void feed_close(struct feed *feed); /* accepts NULL */
+
+#endif

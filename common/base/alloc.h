@@ -15,23 +15,23 @@ char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* AUTO(job_free) struct job *job = NULL;  calls job_free(job) when the scope ends. */
 #define AUTO(release) __attribute__((cleanup(auto_##release)))
-#define AUTO_DEFINE(release, type)                                                                 \
-    __attribute__((unused)) static inline void auto_##release(type *held)                         \
-    {                                                                                              \
-        release(*held);                                                                            \
+#define AUTO_DEFINE(release, type)                                        \
+    __attribute__((unused)) static inline void auto_##release(type *held) \
+    {                                                                     \
+        release(*held);                                                   \
     }
 /* The same for embedded objects whose release takes a pointer: AUTO(buf_done) struct buf buf. */
-#define AUTO_DEFINE_EMBEDDED(release, type)                                                        \
-    __attribute__((unused)) static inline void auto_##release(type *held)                         \
-    {                                                                                              \
-        release(held);                                                                             \
+#define AUTO_DEFINE_EMBEDDED(release, type)                               \
+    __attribute__((unused)) static inline void auto_##release(type *held) \
+    {                                                                     \
+        release(held);                                                    \
     }
 /* Moves an owned pointer out of its AUTO variable. */
-#define steal(ptr)                                                                                 \
-    ({                                                                                             \
-        __typeof__(ptr) stolen_ = (ptr);                                                           \
-        (ptr) = NULL;                                                                              \
-        stolen_;                                                                                   \
+#define steal(ptr)                       \
+    ({                                   \
+        __typeof__(ptr) stolen_ = (ptr); \
+        (ptr) = NULL;                    \
+        stolen_;                         \
     })
 
 AUTO_DEFINE(free, void *)

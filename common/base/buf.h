@@ -33,9 +33,9 @@ enum err buf_put_slice(struct buf *buf, struct slice bytes);
 enum err buf_put_str(struct buf *buf, const char *text);
 enum err buf_put_char(struct buf *buf, char c);
 enum err buf_put_i64(struct buf *buf, int64_t value);
-enum err buf_printf(struct buf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-enum err buf_vprintf(struct buf *buf, const char *format, va_list args);
+enum err buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum err buf_vprintf(struct buf *buf, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 bool buf_is_over(const struct buf *buf);
 struct slice buf_slice(const struct buf *buf); /* borrowed until the next write */
 char *buf_take_str(struct buf *buf);           /* the bytes, terminated, now the caller's */

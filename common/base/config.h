@@ -12,8 +12,8 @@
 enum config_kind {
     CONFIG_STRING,    /* target: const char **, borrowed from argv, the environment or fallback */
     CONFIG_INT,       /* target: int64_t *, between min and max inclusive */
-    CONFIG_FLAG, /* target: bool *; --name alone is true, else --name=0/1/true/false as in the
-                    environment */
+    CONFIG_FLAG,      /* target: bool *; --name alone is true, else --name=0/1/true/false as in the
+                         environment */
     CONFIG_STRINGS,   /* target: struct config_strings *; may be given several times; in the
                          environment separated by ',' */
     CONFIG_HOST_PORT, /* target: const char **, checked to be HOST:PORT or [V6]:PORT */
@@ -28,9 +28,9 @@ struct config_option {
     const char *name; /* "redis-url", without the dashes */
     enum config_kind kind;
     void *target;
-    const char *argument; /* "URL", shown by --help; NULL for CONFIG_FLAG */
-    const char *fallback; /* default as text, NULL for none (target keeps what it holds) */
-    int64_t min, max;     /* CONFIG_INT */
+    const char *argument;       /* "URL", shown by --help; NULL for CONFIG_FLAG */
+    const char *fallback;       /* default as text, NULL for none (target keeps what it holds) */
+    int64_t min, max;           /* CONFIG_INT */
     const char *const *choices; /* CONFIG_STRING: NULL-terminated list of allowed values, or NULL */
     const char *help;
 };
@@ -48,7 +48,8 @@ struct config_spec {
 struct config_strings config_load(const struct config_spec *spec, int argc, char **argv);
 
 /* The same without exits, for tests and for sub-commands. On CONFIG_BAD `out` holds the one line
- * without its newline, on CONFIG_HELP and CONFIG_VERSION the text to print. getenv_fn may be NULL. */
+ * without its newline, on CONFIG_HELP and CONFIG_VERSION the text to print. getenv_fn may be NULL.
+ */
 enum config_result { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_BAD };
 enum config_result config_parse(const struct config_spec *spec, int argc, char **argv,
                                 char *(*getenv_fn)(const char *), struct buf *out,

@@ -8,8 +8,8 @@
 #define ID_MAX 128      /* longest id accepted from outside */
 
 void id_random(void *bytes, size_t len);
-void id_uuid(char out[ID_UUID_SIZE]);        /* version 4, lower case */
-void id_hex(char *out, size_t bytes);        /* 2*bytes lower-case digits and a terminator */
-bool id_is_valid(struct slice id);           /* 1 to ID_MAX of [A-Za-z0-9_-] */
+void id_uuid(char out[ID_UUID_SIZE]); /* version 4, lower case */
+void id_hex(char *out, size_t bytes); /* 2*bytes lower-case digits and a terminator */
+bool id_is_valid(struct slice id);    /* 1 to ID_MAX of [A-Za-z0-9_-] */
 
 #endif

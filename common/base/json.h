@@ -17,9 +17,9 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 /* A top-level member of the scanned object. `name` is what the caller asks for, the rest is filled:
  * escaped spellings ("inp\u0075t") count as the plain name. */
 struct json_member {
-    const char *name;     /* set by the caller */
-    enum json_type type;  /* meaningful when value.len > 0 */
-    struct slice value;   /* the value's bytes, strings with their quotes; len 0 when absent */
+    const char *name;    /* set by the caller */
+    enum json_type type; /* meaningful when value.len > 0 */
+    struct slice value;  /* the value's bytes, strings with their quotes; len 0 when absent */
 };
 
 struct json_problem {

@@ -74,8 +74,8 @@ static inline void list_splice(struct list *to, struct list *from)
 
 #define list_each(at, head) for (struct list *at = (head)->next; at != (head); at = at->next)
 /* The current member may be unlinked (and freed) inside the loop; others may not. */
-#define list_each_safe(at, head)                                                                   \
-    for (struct list *at = (head)->next, *next_of_##at = at->next; at != (head);                   \
+#define list_each_safe(at, head)                                                 \
+    for (struct list *at = (head)->next, *next_of_##at = at->next; at != (head); \
          at = next_of_##at, next_of_##at = at->next)
 
 #endif

@@ -22,7 +22,7 @@ struct map {
 
 void map_init(struct map *map);
 void map_done(struct map *map); /* members are the caller's: empty it first or own them elsewhere */
-struct map_node *map_get(const struct map *map, struct slice key);  /* NULL when absent */
+struct map_node *map_get(const struct map *map, struct slice key);      /* NULL when absent */
 void map_put(struct map *map, struct map_node *node, struct slice key); /* key must be absent */
 void map_del(struct map *map, struct map_node *node);                   /* must be inside */
 /* Iteration in no order: first NULL, then the last one returned; NULL at the end. The map must not

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct sm {
-    const char *name;              /* "slot" */
+    const char *name;               /* "slot" */
     const char *const *state_names; /* by state */
-    const uint32_t *moves;         /* by state: bit set of the states it may move to */
+    const uint32_t *moves;          /* by state: bit set of the states it may move to */
     unsigned state_count;
 };
 

@@ -18,12 +18,20 @@
 #include "base/buf.h"
 #include "net/loop.h"
 
-#define HTTP_HEAD_MAX 16384     /* header block, 431 beyond */
-#define HTTP_LINE_MAX 8192      /* request target, 414 beyond */
-#define HTTP_HEADERS_MAX 100    /* 431 beyond */
+#define HTTP_HEAD_MAX 16384  /* header block, 431 beyond */
+#define HTTP_LINE_MAX 8192   /* request target, 414 beyond */
+#define HTTP_HEADERS_MAX 100 /* 431 beyond */
 
-enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_DELETE = 16,
-                   HTTP_PATCH = 32, HTTP_OPTIONS = 64, HTTP_OTHER = 128 };
+enum http_method {
+    HTTP_GET = 1,
+    HTTP_HEAD = 2,
+    HTTP_POST = 4,
+    HTTP_PUT = 8,
+    HTTP_DELETE = 16,
+    HTTP_PATCH = 32,
+    HTTP_OPTIONS = 64,
+    HTTP_OTHER = 128
+};
 
 struct http_header {
     struct slice name, value; /* value trimmed */
@@ -37,29 +45,29 @@ struct http_request {
     struct slice query; /* raw, after the '?', may be empty */
     const struct http_header *headers;
     size_t header_count;
-    int64_t content_length;  /* -1 when the body is chunked or absent */
-    struct slice body;       /* from on_request on, until the answer has ended */
-    struct slice peer;       /* "127.0.0.1" */
+    int64_t content_length; /* -1 when the body is chunked or absent */
+    struct slice body;      /* from on_request on, until the answer has ended */
+    struct slice peer;      /* "127.0.0.1" */
     bool is_loopback;
-    void *op;                /* the owner's; not touched here */
+    void *op;                                      /* the owner's; not touched here */
     void (*on_gone)(struct http_request *request); /* NULL: nobody needs to be told */
 };
 
 struct http_handlers {
     void (*on_head)(struct http_request *request, void *arg);
     void (*on_request)(struct http_request *request, void *arg);
-    /* A request that was refused below the owner (bad syntax, limits, deadlines): writes the body of
-     * the answer, e.g. as JSON, into out. NULL: plain text. */
+    /* A request that was refused below the owner (bad syntax, limits, deadlines): writes the body
+     * of the answer, e.g. as JSON, into out. NULL: plain text. */
     void (*on_refused)(enum err err, const char *detail, struct buf *out, void *arg);
 };
 
 struct http_config {
-    uint64_t head_ms;       /* from the first byte of a head to its end; 0: 10 s */
-    uint64_t body_ms;       /* longest time without the minimum rate, see body_rate; 0: 30 s */
-    size_t body_rate;       /* bytes per second a body must average after body_ms; 0: 65536 */
-    uint64_t idle_ms;       /* keep-alive without a request; 0: 90 s */
-    uint64_t write_ms;      /* a peer that reads nothing of its answer is cut; 0: 60 s */
-    size_t connections_max; /* further ones wait in the backlog; 0: 20000 */
+    uint64_t head_ms;         /* from the first byte of a head to its end; 0: 10 s */
+    uint64_t body_ms;         /* longest time without the minimum rate, see body_rate; 0: 30 s */
+    size_t body_rate;         /* bytes per second a body must average after body_ms; 0: 65536 */
+    uint64_t idle_ms;         /* keep-alive without a request; 0: 90 s */
+    uint64_t write_ms;        /* a peer that reads nothing of its answer is cut; 0: 60 s */
+    size_t connections_max;   /* further ones wait in the backlog; 0: 20000 */
     const char *content_type; /* of http_reply() when none is given; NULL: application/json */
 };
 

@@ -15,7 +15,7 @@ struct loop;
 struct loop *loop_new(void);
 void loop_free(struct loop *loop); /* after loop_run() returned; accepts NULL */
 struct uv_loop_s *loop_uv(struct loop *loop);
-void loop_run(struct loop *loop);  /* until loop_stop(), or nothing is left to wait for */
+void loop_run(struct loop *loop); /* until loop_stop(), or nothing is left to wait for */
 void loop_stop(struct loop *loop);
 uint64_t loop_now_ms(const struct loop *loop); /* monotonic, read once per turn */
 
@@ -42,7 +42,8 @@ typedef void (*loop_signal_fn)(int signal, void *arg);
 void loop_on_stop_signal(struct loop *loop, loop_signal_fn fn, void *arg);
 
 /* Each hook runs at the end of every turn, just before the loop waits for events: the place to
- * flush what the turn has gathered. It may start timers and writes. Unlink by loop_hook_remove(). */
+ * flush what the turn has gathered. It may start timers and writes. Unlink by loop_hook_remove().
+ */
 struct loop_hook;
 typedef void (*loop_hook_fn)(struct loop_hook *hook);
 struct loop_hook {

@@ -22,26 +22,26 @@ struct endpoint {
     char *id;   /* [a-z0-9-]{1,63}, not reserved */
     char *name; /* at most 191 bytes */
     enum endpoint_type type;
-    int64_t workers_min, workers_max;   /* 0..1000, min <= max; defaults 0 and 3 */
-    int64_t idle_timeout_s;             /* 0..3600, default 5 */
-    int64_t execution_timeout_ms;       /* 5000..604800000, default 600000 */
+    int64_t workers_min, workers_max; /* 0..1000, min <= max; defaults 0 and 3 */
+    int64_t idle_timeout_s;           /* 0..3600, default 5 */
+    int64_t execution_timeout_ms;     /* 5000..604800000, default 600000 */
     enum endpoint_scaler scaler;
-    double scaler_value;                /* QUEUE_DELAY >= 0.5 s, REQUEST_COUNT >= 1; default 4 */
-    int64_t gpu_count;                  /* 0..16, default 0 */
-    char **gpu_types;                   /* NULL-terminated */
-    int64_t retries;                    /* automatic ones after a lost worker, 0..10, default 1 */
-    int64_t queue_ttl_s;                /* 10..604800, default 86400 */
+    double scaler_value; /* QUEUE_DELAY >= 0.5 s, REQUEST_COUNT >= 1; default 4 */
+    int64_t gpu_count;   /* 0..16, default 0 */
+    char **gpu_types;    /* NULL-terminated */
+    int64_t retries;     /* automatic ones after a lost worker, 0..10, default 1 */
+    int64_t queue_ttl_s; /* 10..604800, default 86400 */
     int64_t retention_async_s, retention_sync_s; /* 1..604800, defaults 1800 and 60 */
-    int64_t run_bytes, runsync_bytes;   /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
+    int64_t run_bytes, runsync_bytes; /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
     enum stream_shape stream_shape;
     enum handler_kind handler;
-    char **command;                     /* HANDLER_COMMAND: NULL-terminated argv */
-    char *library;                      /* HANDLER_LIBRARY: path, or a name found beside the agent */
-    char *cwd;                          /* NULL: the agent's */
+    char **command; /* HANDLER_COMMAND: NULL-terminated argv */
+    char *library;  /* HANDLER_LIBRARY: path, or a name found beside the agent */
+    char *cwd;      /* NULL: the agent's */
     struct endpoint_env *env;
     size_t env_count;
-    int64_t version;                    /* set by the reader of mr:{ep}:conf, 0 when parsed */
-    char *document;                     /* the text it was parsed from */
+    int64_t version; /* set by the reader of mr:{ep}:conf, 0 when parsed */
+    char *document;  /* the text it was parsed from */
 };
 
 /* problem: one line that names the key, the value and what is allowed. */

@@ -24,9 +24,9 @@ enum err job_state_from_name(struct slice name, enum job_state *ret_state);
 struct job_view {
     struct slice id;
     enum job_state state;
-    int64_t attempt;    /* 0 before the first take */
-    bool has_run;       /* was handed to a worker at least once */
-    int64_t delay_ms;   /* submission to pick-up of the latest attempt (to the end when never run) */
+    int64_t attempt;  /* 0 before the first take */
+    bool has_run;     /* was handed to a worker at least once */
+    int64_t delay_ms; /* submission to pick-up of the latest attempt (to the end when never run) */
     int64_t execution_ms; /* pick-up to end of the latest attempt, final states only */
     int64_t retries;
     struct slice worker;

@@ -1,20 +1,20 @@
 /* The transitions of jobs, one C function for each Lua script: arguments in, decoded results out.
- * Common to all: `ep` is the endpoint id; arguments are copied before the call returns; the callback
- * gets a reply that the matching *_result() decodes (ERR_STORE_REPLY when Redis holds something
- * unexpected). Watchers are bus addresses ("127.0.0.1:4711") separated by blanks: whoever changed
- * the job publishes to each of them, see bus.h. */
+ * Common to all: `ep` is the endpoint id; arguments are copied before the call returns; the
+ * callback gets a reply that the matching *_result() decodes (ERR_STORE_REPLY when Redis holds
+ * something unexpected). Watchers are bus addresses ("127.0.0.1:4711") separated by blanks: whoever
+ * changed the job publishes to each of them, see bus.h. */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
 
 #include "queue/job.h"
 #include "queue/store.h"
 
-#define LEASE_MS 15000       /* a job whose agent is silent for so long is lost */
+#define LEASE_MS 15000 /* a job whose agent is silent for so long is lost */
 #define LEASE_RENEW_MS 5000
-#define AGENT_LOST_MS 15000  /* a beat older than that: the agent is gone */
-#define TAKE_MAX 128         /* jobs in one take */
-#define APPEND_MAX 500       /* chunks in one append */
-#define TOKEN_SIZE 17        /* 16 hexadecimal digits and a terminator */
+#define AGENT_LOST_MS 15000 /* a beat older than that: the agent is gone */
+#define TAKE_MAX 128        /* jobs in one take */
+#define APPEND_MAX 500      /* chunks in one append */
+#define TOKEN_SIZE 17       /* 16 hexadecimal digits and a terminator */
 
 /* ---- client side ---- */
 struct submit_args {
@@ -22,10 +22,10 @@ struct submit_args {
     struct slice members; /* `"input":...` and what else the worker shall see, comma separated */
     bool is_low_priority;
     int64_t execution_ms, ttl_ms, retention_ms;
-    bool has_own_ttl;       /* ttl_ms differs from the endpoint's default */
-    int64_t waiting_max;    /* queue rule: refused when more than that many wait already */
+    bool has_own_ttl;    /* ttl_ms differs from the endpoint's default */
+    int64_t waiting_max; /* queue rule: refused when more than that many wait already */
     struct slice token;
-    struct slice watcher;   /* may be empty */
+    struct slice watcher; /* may be empty */
 };
 enum submit_outcome { SUBMIT_REFUSED = 0, SUBMIT_STORED = 1, SUBMIT_STORED_BEFORE = 2 };
 void queue_submit(struct store *store, struct store_call *call, struct slice ep,
@@ -123,14 +123,13 @@ void queue_reclaim(struct store *store, struct store_call *call, struct slice ep
 
 struct worker_report {
     struct slice worker;
-    struct slice state;  /* "initializing", "idle", "running", "unhealthy"; empty: it is gone */
+    struct slice state; /* "initializing", "idle", "running", "unhealthy"; empty: it is gone */
     int64_t held;
-    int64_t age_ms;      /* since the state began */
-    int64_t version;     /* of the endpoint document it was started with */
+    int64_t age_ms;  /* since the state began */
+    int64_t version; /* of the endpoint document it was started with */
 };
-void queue_report(struct store *store, struct store_call *call, struct slice ep,
-                  struct slice agent, const struct worker_report *reports, size_t count,
-                  store_fn fn);
+void queue_report(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
+                  const struct worker_report *reports, size_t count, store_fn fn);
 /* description: JSON. Reply: {now ms, endpoint id, wanted, endpoint id, wanted ...}. */
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,
                 struct slice description, store_fn fn);

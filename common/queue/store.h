@@ -1,11 +1,12 @@
 /* One pipelined connection to Redis on the loop.
  *
- * Calls gather during a loop turn and leave together at its end. Each call ends exactly once, by its
- * callback, later, or silently by store_detach(). While Redis is away calls wait, in order, for at
- * most wait_ms, then end with ERR_STORE_AWAY; a reconnect with back-off goes on for ever. A call that
- * was on its way when the connection broke is sent again when its transition is safe to repeat
+ * Calls gather during a loop turn and leave together at its end. Each call ends exactly once, by
+ * its callback, later, or silently by store_detach(). While Redis is away calls wait, in order, for
+ * at most wait_ms, then end with ERR_STORE_AWAY; a reconnect with back-off goes on for ever. A call
+ * that was on its way when the connection broke is sent again when its transition is safe to repeat
  * (all but take, see store_calls.c), else it ends with ERR_STORE_LOST.
- * Calls of the same script for the same endpoint in one turn travel as one EVALSHA (group commit). */
+ * Calls of the same script for the same endpoint in one turn travel as one EVALSHA (group commit).
+ */
 #ifndef QUEUE_STORE_H
 #define QUEUE_STORE_H
 
@@ -31,9 +32,9 @@ struct store_call {
 };
 
 struct store_config {
-    const char *url;    /* redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N] */
-    uint64_t wait_ms;   /* longest wait for a connection; 0: 10 s */
-    uint64_t reply_ms;  /* a connection that answers nothing for so long is broken; 0: 10 s */
+    const char *url;   /* redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N] */
+    uint64_t wait_ms;  /* longest wait for a connection; 0: 10 s */
+    uint64_t reply_ms; /* a connection that answers nothing for so long is broken; 0: 10 s */
     /* Called on the loop when the connection is ready (true) and when it is lost (false). */
     void (*on_change)(void *arg, bool is_ready);
     void *arg;
@@ -47,16 +48,16 @@ struct store *store_new(struct loop *loop, const struct store_config *config);
 /* Ends all calls with ERR_CLOSING and frees. Not from inside one of its callbacks. Accepts NULL. */
 void store_close(struct store *store);
 bool store_is_ready(const struct store *store);
-/* Why Redis is away or refused the last write ("Connection refused", "OOM command not allowed ...").
- * Never NULL. */
+/* Why Redis is away or refused the last write ("Connection refused", "OOM command not allowed
+ * ..."). Never NULL. */
 const char *store_problem(const struct store *store);
 
 /* Arguments are copied before it returns. */
 void store_command(struct store *store, struct store_call *call, const struct slice *args,
                    size_t count, store_fn fn);
-/* One transition of one endpoint ("sys" for the common keys): KEYS[1] is "mr:{ep}:". For the scripts
- * that take several items in ARGV (submit, finish, progress, append, read) the callback gets the
- * reply element of its own item. */
+/* One transition of one endpoint ("sys" for the common keys): KEYS[1] is "mr:{ep}:". For the
+ * scripts that take several items in ARGV (submit, finish, progress, append, read) the callback
+ * gets the reply element of its own item. */
 void store_eval(struct store *store, struct store_call *call, enum script_id script,
                 struct slice ep, const struct slice *args, size_t count, store_fn fn);
 /* The waiting call will not call back. Harmless on an idle call. */
@@ -64,7 +65,7 @@ void store_detach(struct store_call *call);
 bool store_call_is_waiting(const struct store_call *call);
 
 /* Reading a reply: wrong types give "absent" values, never a crash. */
-size_t reply_count(const struct reply *reply);                       /* 0 unless an array */
+size_t reply_count(const struct reply *reply);                         /* 0 unless an array */
 const struct reply *reply_at(const struct reply *reply, size_t index); /* NULL beyond the end */
 struct slice reply_slice(const struct reply *reply); /* empty unless a string or status */
 int64_t reply_int(const struct reply *reply, int64_t otherwise); /* integers and decimal strings */

@@ -10,8 +10,11 @@
  *   on_gone     the peer closed or was cut before the answer ended. The request is freed when it
  *               returns; nothing may be called on it any more.
  * A request ends by the end of its answer or by on_gone, exactly one of the two; after that the
- * pointer is dead. Requests on one connection are handled one after the other (pipelined bytes wait
- * unread, bounded); a half-closed connection gets its answer. All on the loop's thread. */
+ * pointer is dead. on_gone also comes when the server itself refuses an accepted body (too large,
+ * too slow, bad chunks): it has answered the client, the owner only lets go. Requests on one
+ * connection are handled one after the other (pipelined bytes wait unread, bounded); a half-closed
+ * connection gets its answer. All on the loop's thread; http_accept(), http_reply() and
+ * http_stream_*() never call back from inside. */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
 
@@ -49,7 +52,11 @@ struct http_request {
     struct slice body;      /* from on_request on, until the answer has ended */
     struct slice peer;      /* "127.0.0.1" */
     bool is_loopback;
-    void *op;                                      /* the owner's; not touched here */
+    void *op; /* the owner's; not touched here */
+    /* A peer that ends its side while it waits has usually only half-closed and gets its answer.
+     * Set in on_head or on_request, its end counts as on_gone: for long polls whose callers never
+     * half-close, where an aborted wait must be noticed at once. */
+    bool eof_is_gone;
     void (*on_gone)(struct http_request *request); /* NULL: nobody needs to be told */
 };
 
@@ -79,13 +86,18 @@ enum err http_server_adopt(struct http_server *server, int fd); /* an fd that al
 /* Stops accepting (adopted sockets stay open in their owner), answers further requests with
  * Connection: close, closes idle connections, and calls back once when none is left. */
 void http_server_drain(struct http_server *server, void (*on_drained)(void *arg), void *arg);
-/* Closes everything at once; the server is freed before the loop ends. Accepts NULL. */
+/* Closes everything at once, telling pending requests by on_gone from inside; the server is freed
+ * before the loop ends. Accepts NULL. */
 void http_server_close(struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
 
 /* In on_head or later, once, instead of an answer. body_max is inclusive; a longer body is answered
  * ERR_TOO_LARGE by on_refused, from Content-Length before anything is read. */
 void http_accept(struct http_request *request, size_t body_max);
+
+/* From on_request on: frees head and body early (path, query, headers and body become empty), for
+ * requests that are parked in great numbers. */
+void http_forget(struct http_request *request);
 
 /* Whole answer. Bytes are borrowed until it returns. `headers` are further complete lines
  * ("Retry-After: 1\r\n"), may be empty. content_type NULL: the configured one. */
@@ -97,9 +109,10 @@ struct http_answer {
 };
 void http_reply(struct http_request *request, const struct http_answer *answer);
 
-/* Streamed answer, chunked (raw until close for HTTP/1.0). write never blocks: what the socket does
- * not take is kept, http_stream_backlog() says how much. on_room is called once each time the
- * backlog has fallen to nothing after it had been above zero. */
+/* Streamed answer, chunked (raw until close for HTTP/1.0). write never blocks: the writes of a turn
+ * leave together at its end; what has not left is kept, http_stream_backlog() says how much.
+ * on_room is called once each time the backlog has fallen to nothing after it had been above zero.
+ */
 void http_stream_begin(struct http_request *request, const struct http_answer *head);
 void http_stream_write(struct http_request *request, struct slice bytes);
 void http_stream_end(struct http_request *request);

@@ -6,6 +6,7 @@
 -- Invariant: a terminal state is written once. The former holder of a job that has been queued again
 -- but not begun again still holds the last attempt: its result counts (the work is done). Sent again
 -- after a lost connection the second try finds the job ended by the same attempt and answers alike.
+-- The input of a completed job is given back but its key stays: it is submit's witness.
 local P = KEYS[1]
 --#include now
 local results, stats = {}, {inQueue = 0, inProgress = 0, completed = 0, failed = 0}
@@ -23,7 +24,7 @@ for i = 1, #ARGV, 4 do
             redis.call('PEXPIRE', key, job[5])
             redis.call('SET', P .. 'out:' .. id, ARGV[i + 3], 'PX', job[5])
             if outcome == 'C' then
-                redis.call('UNLINK', P .. 'in:' .. id)
+                redis.call('SET', P .. 'in:' .. id, '', 'PX', job[5])
             else
                 redis.call('PEXPIRE', P .. 'in:' .. id, job[5])
             end

@@ -1,16 +1,17 @@
 -- stream: the next chunks of one reader-consumed stream; advances the job's cursor.
 -- KEYS  1: prefix "mr:{ep}:"
--- ARGV  1: id, 2: largest number of bytes to return (at least one chunk comes), 3: watcher
+-- ARGV  1: id, 2: largest number of bytes to return (at least one chunk comes), 3: watcher,
+--       4: a name for this reading, so that it gives the same when sent again
 -- Returns: false when unknown, else {state letter, attempt, token, is there more (0/1), chunks...}.
 -- Invariant: each chunk is returned once, in order; "more" is 0 only with the last ones.
 -- Reading nothing while the job goes on registers the watcher.
 local P, id, budget, watcher = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local key, chunks = P .. 'job:' .. id, P .. 'chunks:' .. id
-local job = redis.call('HMGET', key, 's', 'a', 'tk', 'cu', 'ch', 'wt')
+local key, chunks, reading = P .. 'job:' .. id, P .. 'chunks:' .. id, ARGV[4]
+local job = redis.call('HMGET', key, 's', 'a', 'tk', 'cu', 'ch', 'wt', 'rn', 'rc')
 if not job[1] then
     return false
 end
-local cursor = tonumber(job[4] or 0)
+local cursor = tonumber((job[7] == reading and job[8]) or job[4] or 0)
 local stored = job[5] and redis.call('LLEN', chunks) or 0
 local result = {job[1], job[2], job[3], 0}
 local start = cursor
@@ -26,7 +27,7 @@ while cursor < stored and budget > 0 do
     end
 end
 if cursor > start then
-    redis.call('HSET', key, 'cu', cursor)
+    redis.call('HSET', key, 'cu', cursor, 'rn', reading, 'rc', start)
 elseif watcher ~= '' and (job[1] == 'Q' or job[1] == 'P') then
     local watchers = job[6] or ''
     if not string.find(' ' .. watchers .. ' ', ' ' .. watcher .. ' ', 1, true) then

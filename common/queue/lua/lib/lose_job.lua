@@ -11,7 +11,7 @@ local function lose_job(P, id, now, job, retries_max, members)
         return 'F'
     end
     redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'r', retries + 1, 'cu', 0)
-    redis.call('HDEL', P .. 'job:' .. id, 'ch')
+    redis.call('HDEL', P .. 'job:' .. id, 'ch', 'rn')
     redis.call('UNLINK', P .. 'chunks:' .. id, P .. 'out:' .. id)
     redis.call('LPUSH', P .. (job[2] == 'l' and 'q:low' or 'q'), id)
     redis.call('HINCRBY', P .. 'stats', 'inQueue', 1)

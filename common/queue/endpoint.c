@@ -1,0 +1,466 @@
+/* Reading an endpoint document with cJSON, one table row for each plain key. Every refusal names
+ * the key, the value and what is allowed. */
+#include "queue/endpoint.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/json.h"
+
+#define ENV_MAX 256
+#define ARGV_MAX 256
+
+struct reader {
+    struct endpoint *endpoint;
+    struct buf *problem;
+};
+
+typedef enum err (*field_fn)(struct reader *reader, const cJSON *value);
+
+struct field {
+    const char *name;
+    size_t offset; /* of an int64_t in struct endpoint, when there is no function */
+    int64_t min, max;
+    field_fn read;
+};
+
+static void cjson_free(cJSON *json)
+{
+    cJSON_Delete(json);
+}
+AUTO_DEFINE(cjson_free, cJSON *)
+
+static void free_text(char *text)
+{
+    cJSON_free(text);
+}
+AUTO_DEFINE(free_text, char *)
+
+static enum err refuse(struct reader *reader, const char *key, const cJSON *value,
+                       const char *allowed)
+{
+    AUTO(free_text) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
+    (void)buf_printf(reader->problem, "%s%s%.80s: %s", key, text ? " is " : "", text ? text : "",
+                     allowed);
+    return ERR_BAD_REQUEST;
+}
+
+static enum err read_int(struct reader *reader, const struct field *field, const cJSON *value)
+{
+    double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
+    if (!(number >= (double)field->min && number <= (double)field->max) ||
+        floor(number) != number) {
+        char allowed[96];
+        (void)snprintf(allowed, sizeof(allowed), "use a whole number from %lld to %lld",
+                       (long long)field->min, (long long)field->max);
+        return refuse(reader, field->name, value, allowed);
+    }
+    *(int64_t *)(void *)((char *)reader->endpoint + field->offset) = (int64_t)number;
+    return ERR_OK;
+}
+
+static bool is_text(const cJSON *value, size_t max)
+{
+    return cJSON_IsString(value) && value->valuestring[0] != '\0' &&
+           strlen(value->valuestring) <= max;
+}
+
+/* Looks a string up in a NULL-terminated list; the index, or -1. */
+static int choice_of(const cJSON *value, const char *const *choices)
+{
+    for (int i = 0; cJSON_IsString(value) && choices[i] != NULL; i++) {
+        if (strcmp(value->valuestring, choices[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void strings_free(char **items)
+{
+    for (char **at = items; at != NULL && *at != NULL; at++) {
+        free(*at);
+    }
+    free(items);
+}
+
+/* An array of texts; `key` is for the refusal. */
+static enum err read_strings(struct reader *reader, const char *key, const cJSON *value,
+                             char ***ret_items)
+{
+    int count = cJSON_IsArray(value) ? cJSON_GetArraySize(value) : -1;
+    bool is_ok = count >= 0 && count <= ARGV_MAX;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, value)
+    {
+        is_ok = is_ok && cJSON_IsString(item);
+    }
+    if (!is_ok) {
+        return refuse(reader, key, value, "use an array of at most 256 strings");
+    }
+    char **items = xcalloc((size_t)count + 1, sizeof(*items));
+    size_t at = 0;
+    cJSON_ArrayForEach(item, value)
+    {
+        items[at++] = xstrdup(item->valuestring);
+    }
+    strings_free(*ret_items);
+    *ret_items = items;
+    return ERR_OK;
+}
+
+/* ---- one function for each key that is not a plain number ---- */
+
+static enum err read_id(struct reader *reader, const cJSON *value)
+{
+    if (!cJSON_IsString(value) || !endpoint_id_is_valid(slice_of(value->valuestring))) {
+        return refuse(
+            reader, "id", value,
+            "use 1 to 63 of a-z, 0-9 and '-', not starting with '-', and no reserved name");
+    }
+    free(reader->endpoint->id);
+    reader->endpoint->id = xstrdup(value->valuestring);
+    return ERR_OK;
+}
+
+static enum err read_name(struct reader *reader, const cJSON *value)
+{
+    if (!is_text(value, 191)) {
+        return refuse(reader, "name", value, "use a text of 1 to 191 bytes");
+    }
+    free(reader->endpoint->name);
+    reader->endpoint->name = xstrdup(value->valuestring);
+    return ERR_OK;
+}
+
+static enum err read_type(struct reader *reader, const cJSON *value)
+{
+    if (choice_of(value, (const char *const[]){"QUEUE", NULL}) < 0) {
+        return refuse(reader, "type", value, "use \"QUEUE\"");
+    }
+    return ERR_OK;
+}
+
+static enum err read_scaler(struct reader *reader, const cJSON *value)
+{
+    int choice = choice_of(value, (const char *const[]){"QUEUE_DELAY", "REQUEST_COUNT", NULL});
+    if (choice < 0) {
+        return refuse(reader, "scalerType", value, "use \"QUEUE_DELAY\" or \"REQUEST_COUNT\"");
+    }
+    reader->endpoint->scaler = (enum endpoint_scaler)choice;
+    return ERR_OK;
+}
+
+static enum err read_scaler_value(struct reader *reader, const cJSON *value)
+{
+    double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
+    if (!(number >= 0.5 && number <= 1e6)) {
+        return refuse(
+            reader, "scalerValue", value,
+            "use a number from 0.5 (QUEUE_DELAY, seconds) or 1 (REQUEST_COUNT) to 1000000");
+    }
+    reader->endpoint->scaler_value = number;
+    return ERR_OK;
+}
+
+static enum err read_gpu_types(struct reader *reader, const cJSON *value)
+{
+    return read_strings(reader, "gpuTypeIds", value, &reader->endpoint->gpu_types);
+}
+
+static enum err read_stream_shape(struct reader *reader, const cJSON *value)
+{
+    int choice = choice_of(value, (const char *const[]){"auto", "list", "object", NULL});
+    if (choice < 0) {
+        return refuse(reader, "streamShape", value, "use \"auto\", \"list\" or \"object\"");
+    }
+    reader->endpoint->stream_shape = (enum stream_shape)choice;
+    return ERR_OK;
+}
+
+/* Rate limits are not enforced yet, so that they are off is all that can be promised. */
+static enum err read_limits(struct reader *reader, const cJSON *value)
+{
+    if (choice_of(value, (const char *const[]){"off", NULL}) < 0) {
+        return refuse(reader, "limits", value, "use \"off\"");
+    }
+    return ERR_OK;
+}
+
+static enum err read_fields(struct reader *reader, const char *group, const cJSON *object,
+                            const struct field *fields);
+
+#define OFFSET(member) offsetof(struct endpoint, member)
+
+static enum err read_retention(struct reader *reader, const cJSON *value)
+{
+    static const struct field fields[] = {
+        {"asyncSeconds", OFFSET(retention_async_s), 1, 604800, NULL},
+        {"syncSeconds", OFFSET(retention_sync_s), 1, 604800, NULL},
+        {0},
+    };
+    return read_fields(reader, "retention", value, fields);
+}
+
+static enum err read_payload(struct reader *reader, const cJSON *value)
+{
+    static const struct field fields[] = {
+        {"runBytes", OFFSET(run_bytes), 1024, 104857600, NULL},
+        {"runsyncBytes", OFFSET(runsync_bytes), 1024, 104857600, NULL},
+        {0},
+    };
+    return read_fields(reader, "payload", value, fields);
+}
+
+static enum err read_command(struct reader *reader, const cJSON *value)
+{
+    enum err err = read_strings(reader, "handler.command", value, &reader->endpoint->command);
+    if (err == ERR_OK &&
+        (reader->endpoint->command[0] == NULL || reader->endpoint->command[0][0] == '\0')) {
+        return refuse(reader, "handler.command", value, "name the program to start");
+    }
+    return err;
+}
+
+static enum err read_library(struct reader *reader, const cJSON *value)
+{
+    if (!is_text(value, 4096)) {
+        return refuse(reader, "handler.library", value, "use the path of a shared object");
+    }
+    free(reader->endpoint->library);
+    reader->endpoint->library = xstrdup(value->valuestring);
+    return ERR_OK;
+}
+
+static enum err read_cwd(struct reader *reader, const cJSON *value)
+{
+    if (!is_text(value, 4096)) {
+        return refuse(reader, "handler.cwd", value, "use the path of a folder");
+    }
+    free(reader->endpoint->cwd);
+    reader->endpoint->cwd = xstrdup(value->valuestring);
+    return ERR_OK;
+}
+
+static bool env_name_is_valid(const char *name)
+{
+    return name[0] != '\0' && strchr(name, '=') == NULL && strlen(name) <= 256;
+}
+
+static enum err read_env(struct reader *reader, const cJSON *value)
+{
+    int count = cJSON_IsObject(value) ? cJSON_GetArraySize(value) : -1;
+    if (count < 0 || count > ENV_MAX) {
+        return refuse(reader, "handler.env", value, "use an object of at most 256 texts");
+    }
+    struct endpoint *endpoint = reader->endpoint;
+    endpoint->env = xcalloc((size_t)count + 1, sizeof(*endpoint->env));
+    const cJSON *item;
+    cJSON_ArrayForEach(item, value)
+    {
+        if (!cJSON_IsString(item) || !env_name_is_valid(item->string)) {
+            return refuse(reader, "handler.env", value, "names without '=' and texts as values");
+        }
+        endpoint->env[endpoint->env_count++] =
+            (struct endpoint_env){xstrdup(item->string), xstrdup(item->valuestring)};
+    }
+    return ERR_OK;
+}
+
+static enum err read_handler(struct reader *reader, const cJSON *value)
+{
+    static const struct field fields[] = {
+        {"command", 0, 0, 0, read_command},
+        {"library", 0, 0, 0, read_library},
+        {"cwd", 0, 0, 0, read_cwd},
+        {"env", 0, 0, 0, read_env},
+        {0},
+    };
+    enum err err = read_fields(reader, "handler", value, fields);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct endpoint *endpoint = reader->endpoint;
+    if ((endpoint->command != NULL) == (endpoint->library != NULL)) {
+        return refuse(reader, "handler", value, "give exactly one of \"command\" and \"library\"");
+    }
+    endpoint->handler = endpoint->command != NULL ? HANDLER_COMMAND : HANDLER_LIBRARY;
+    return ERR_OK;
+}
+
+static const struct field fields[] = {
+    {"id", 0, 0, 0, read_id},
+    {"name", 0, 0, 0, read_name},
+    {"type", 0, 0, 0, read_type},
+    {"workersMin", OFFSET(workers_min), 0, 1000, NULL},
+    {"workersMax", OFFSET(workers_max), 0, 1000, NULL},
+    {"idleTimeout", OFFSET(idle_timeout_s), 0, 3600, NULL},
+    {"executionTimeoutMs", OFFSET(execution_timeout_ms), 5000, 604800000, NULL},
+    {"scalerType", 0, 0, 0, read_scaler},
+    {"scalerValue", 0, 0, 0, read_scaler_value},
+    {"gpuCount", OFFSET(gpu_count), 0, 16, NULL},
+    {"gpuTypeIds", 0, 0, 0, read_gpu_types},
+    {"retries", OFFSET(retries), 0, 10, NULL},
+    {"queueTtlSeconds", OFFSET(queue_ttl_s), 10, 604800, NULL},
+    {"retention", 0, 0, 0, read_retention},
+    {"payload", 0, 0, 0, read_payload},
+    {"streamShape", 0, 0, 0, read_stream_shape},
+    {"limits", 0, 0, 0, read_limits},
+    {"handler", 0, 0, 0, read_handler},
+    {0},
+};
+
+static enum err refuse_unknown(struct reader *reader, const char *group, const char *name,
+                               const struct field *known)
+{
+    (void)buf_printf(reader->problem, "unknown key %s%s%.80s, known are", group,
+                     group[0] ? "." : "", name);
+    for (const struct field *field = known; field->name != NULL; field++) {
+        (void)buf_printf(reader->problem, "%s %s", field == known ? "" : ",", field->name);
+    }
+    return ERR_BAD_REQUEST;
+}
+
+static enum err read_fields(struct reader *reader, const char *group, const cJSON *object,
+                            const struct field *known)
+{
+    if (!cJSON_IsObject(object)) {
+        return refuse(reader, group[0] ? group : "the document", object, "use an object");
+    }
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object)
+    {
+        const struct field *field = known;
+        while (field->name != NULL && strcmp(field->name, member->string) != 0) {
+            field++;
+        }
+        if (field->name == NULL) {
+            return refuse_unknown(reader, group, member->string, known);
+        }
+        enum err err =
+            field->read != NULL ? field->read(reader, member) : read_int(reader, field, member);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+/* What no single key can tell. */
+static enum err check_whole(struct reader *reader)
+{
+    const struct endpoint *endpoint = reader->endpoint;
+    if (endpoint->id == NULL) {
+        return refuse(reader, "id", NULL, "is required");
+    }
+    if (endpoint->command == NULL && endpoint->library == NULL) {
+        return refuse(reader, "handler", NULL,
+                      "is required: {\"command\": [...]} or {\"library\": \"...\"}");
+    }
+    if (endpoint->workers_min > endpoint->workers_max) {
+        return refuse(reader, "workersMin", NULL, "must not be above workersMax");
+    }
+    if (endpoint->scaler == SCALER_REQUEST_COUNT && endpoint->scaler_value < 1) {
+        return refuse(reader, "scalerValue", NULL, "must be at least 1 for REQUEST_COUNT");
+    }
+    return ERR_OK;
+}
+
+static struct endpoint *endpoint_new(void)
+{
+    struct endpoint *endpoint = xcalloc(1, sizeof(*endpoint));
+    *endpoint = (struct endpoint){
+        .workers_max = 3,
+        .idle_timeout_s = 5,
+        .execution_timeout_ms = 600000,
+        .scaler_value = 4,
+        .retries = 1,
+        .queue_ttl_s = 86400,
+        .retention_async_s = 1800,
+        .retention_sync_s = 60,
+        .run_bytes = 10 << 20,
+        .runsync_bytes = 20 << 20,
+    };
+    return endpoint;
+}
+
+enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struct buf *problem)
+{
+    struct json_problem where = {0};
+    if (json.len > ENDPOINT_DOCUMENT_MAX) {
+        (void)buf_printf(problem, "the document has %zu bytes: at most %d are allowed", json.len,
+                         ENDPOINT_DOCUMENT_MAX);
+        return ERR_TOO_LARGE;
+    }
+    if (json_scan(json, NULL, 0, &where) != ERR_OK) {
+        (void)buf_printf(problem, "not a JSON object: %s at byte %zu", where.what, where.offset);
+        return ERR_BAD_JSON;
+    }
+    AUTO(cjson_free) cJSON *root = cJSON_ParseWithLength(json.ptr, json.len);
+    AUTO(endpoint_free) struct endpoint *endpoint = endpoint_new();
+    struct reader reader = {.endpoint = endpoint, .problem = problem};
+    enum err err = read_fields(&reader, "", root, fields);
+    if (err == ERR_OK) {
+        err = check_whole(&reader);
+    }
+    if (err == ERR_OK) {
+        endpoint->name = endpoint->name ? endpoint->name : xstrdup(endpoint->id);
+        endpoint->document = slice_dup(json);
+        *ret_endpoint = steal(endpoint);
+    }
+    return err;
+}
+
+void endpoint_free(struct endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < endpoint->env_count; i++) {
+        free(endpoint->env[i].name);
+        free(endpoint->env[i].value);
+    }
+    free(endpoint->env);
+    strings_free(endpoint->gpu_types);
+    strings_free(endpoint->command);
+    free(endpoint->id);
+    free(endpoint->name);
+    free(endpoint->library);
+    free(endpoint->cwd);
+    free(endpoint->document);
+    free(endpoint);
+}
+
+/* "sys" names the common keys; the others are the first path segments of the management API. */
+static bool is_reserved(struct slice id)
+{
+    static const char *const names[] = {
+        "sys",      "serverless", "templates", "catalog",         "pods", "registries", "billing",
+        "clusters", "account",    "batch",     "network-volumes",
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (slice_is(id, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool endpoint_id_is_valid(struct slice id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+        bool is_ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && i > 0);
+        if (!is_ok) {
+            return false;
+        }
+    }
+    return id.len > 0 && id.len <= 63 && !is_reserved(id);
+}
+
+int64_t endpoint_waiting_max(const struct endpoint *endpoint)
+{
+    int64_t by_workers = endpoint->workers_max * 500;
+    return by_workers > 50 ? by_workers : 50;
+}

@@ -1,0 +1,131 @@
+/* The client's transitions: submit, read, stream, cancel; and the endpoint's document. */
+#include "base/id.h"
+#include "queue/queue.h"
+#include "queue/queue_args.h"
+
+void queue_submit(struct store *store, struct store_call *call, struct slice ep,
+                  const struct submit_args *args, store_fn fn)
+{
+    const struct slice argv[] = {
+        args->id,
+        args->members,
+        args->is_low_priority ? SLICE("l") : SLICE(""),
+        NUMBER(args->execution_ms),
+        NUMBER(args->ttl_ms),
+        args->has_own_ttl ? SLICE("1") : SLICE("0"),
+        NUMBER(args->retention_ms),
+        NUMBER(args->waiting_max),
+        args->token,
+        args->watcher,
+    };
+    store_eval(store, call, SCRIPT_SUBMIT, ep, argv, COUNT_OF(argv), fn);
+}
+
+enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome)
+{
+    int64_t outcome = reply_int(reply, -1);
+    if (outcome < SUBMIT_REFUSED || outcome > SUBMIT_STORED_BEFORE) {
+        return ERR_STORE_REPLY;
+    }
+    *ret_outcome = (enum submit_outcome)outcome;
+    return ERR_OK;
+}
+
+void queue_read(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                struct slice watcher, store_fn fn)
+{
+    store_eval(store, call, SCRIPT_READ, ep, (const struct slice[]){id, watcher}, 2, fn);
+}
+
+/* s a t0 t1 t2 w r tk members, see read.lua */
+enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
+{
+    if (reply_is_nil(reply)) {
+        return ERR_NOT_FOUND;
+    }
+    struct job_view job = {.id = id};
+    if (reply_count(reply) < 8 ||
+        job_state_from_letter(reply_slice(reply_at(reply, 0)), &job.state) != ERR_OK) {
+        return ERR_STORE_REPLY;
+    }
+    int64_t submitted_ms = reply_int(reply_at(reply, 2), 0);
+    int64_t ended_ms = reply_int(reply_at(reply, 4), 0);
+    int64_t started_ms = reply_int(reply_at(reply, 3), 0);
+    job.attempt = reply_int(reply_at(reply, 1), 0);
+    job.has_run = started_ms > 0;
+    job.delay_ms = (job.has_run ? started_ms : ended_ms) - submitted_ms;
+    job.execution_ms = job.has_run && ended_ms >= started_ms ? ended_ms - started_ms : 0;
+    job.worker = reply_slice(reply_at(reply, 5));
+    job.retries = reply_int(reply_at(reply, 6), 0);
+    job.token = reply_slice(reply_at(reply, 7));
+    job.members = reply_slice(reply_at(reply, 8));
+    *ret_job = job;
+    return ERR_OK;
+}
+
+void queue_stream(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                  size_t bytes_max, struct slice watcher, store_fn fn)
+{
+    char reading[17];
+    id_hex(reading, 8);
+    const struct slice argv[] = {id, NUMBER((int64_t)bytes_max), watcher, slice_of(reading)};
+    store_eval(store, call, SCRIPT_STREAM, ep, argv, COUNT_OF(argv), fn);
+}
+
+enum err queue_stream_result(const struct reply *reply, struct stream_page *ret_page)
+{
+    if (reply_is_nil(reply)) {
+        return ERR_NOT_FOUND;
+    }
+    struct stream_page page = {.reply = reply};
+    if (reply_count(reply) < 4 ||
+        job_state_from_letter(reply_slice(reply_at(reply, 0)), &page.state) != ERR_OK) {
+        return ERR_STORE_REPLY;
+    }
+    page.attempt = reply_int(reply_at(reply, 1), 0);
+    page.token = reply_slice(reply_at(reply, 2));
+    page.has_more = reply_int(reply_at(reply, 3), 0) != 0;
+    page.chunk_count = reply_count(reply) - 4;
+    *ret_page = page;
+    return ERR_OK;
+}
+
+struct slice stream_page_chunk(const struct stream_page *page, size_t index)
+{
+    return reply_slice(reply_at(page->reply, 4 + index));
+}
+
+void queue_cancel(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                  store_fn fn)
+{
+    store_eval(store, call, SCRIPT_CANCEL, ep, &id, 1, fn);
+}
+
+/* state watchers token delay execution worker, see cancel.lua */
+enum err queue_cancel_result(const struct reply *reply, struct slice id,
+                             struct cancel_result *ret_result)
+{
+    if (reply_is_nil(reply)) {
+        return ERR_NOT_FOUND;
+    }
+    struct cancel_result result = {.job.id = id};
+    if (reply_count(reply) < 6 ||
+        job_state_from_letter(reply_slice(reply_at(reply, 0)), &result.job.state) != ERR_OK) {
+        return ERR_STORE_REPLY;
+    }
+    result.watchers = reply_slice(reply_at(reply, 1));
+    result.job.token = reply_slice(reply_at(reply, 2));
+    result.job.delay_ms = reply_int(reply_at(reply, 3), 0);
+    result.job.execution_ms = reply_int(reply_at(reply, 4), 0);
+    result.job.worker = reply_slice(reply_at(reply, 5));
+    result.job.has_run = result.job.worker.len > 0;
+    *ret_result = result;
+    return ERR_OK;
+}
+
+void queue_configure(struct store *store, struct store_call *call, struct slice ep,
+                     struct slice document, bool may_replace, store_fn fn)
+{
+    const struct slice argv[] = {document, may_replace ? SLICE("1") : SLICE("0")};
+    store_eval(store, call, SCRIPT_CONFIGURE, ep, argv, COUNT_OF(argv), fn);
+}

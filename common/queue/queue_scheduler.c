@@ -1,0 +1,53 @@
+/* The scheduler's transitions: sweep, lead, assign; and the list of changes a sweep returns. */
+#include "queue/queue.h"
+#include "queue/queue_args.h"
+
+#define CHANGE_FIELDS 4
+
+void queue_sweep(struct store *store, struct store_call *call, struct slice ep, int64_t most,
+                 int64_t retries_max, store_fn fn)
+{
+    const struct slice argv[] = {NUMBER(most), NUMBER(retries_max)};
+    store_eval(store, call, SCRIPT_SWEEP, ep, argv, COUNT_OF(argv), fn);
+}
+
+size_t queue_change_count(const struct reply *reply, size_t skip)
+{
+    size_t count = reply_count(reply);
+    return count > skip ? (count - skip) / CHANGE_FIELDS : 0;
+}
+
+enum err queue_change_at(const struct reply *reply, size_t skip, size_t index,
+                         struct job_change *ret_change)
+{
+    size_t base = skip + index * CHANGE_FIELDS;
+    struct job_change change = {.id = reply_slice(reply_at(reply, base)),
+                                .watchers = reply_slice(reply_at(reply, base + 2)),
+                                .token = reply_slice(reply_at(reply, base + 3))};
+    if (change.id.len == 0 ||
+        job_state_from_letter(reply_slice(reply_at(reply, base + 1)), &change.state) != ERR_OK) {
+        return ERR_STORE_REPLY;
+    }
+    *ret_change = change;
+    return ERR_OK;
+}
+
+void queue_lead(struct store *store, struct store_call *call, struct slice scheduler,
+                int64_t lock_ms, store_fn fn)
+{
+    const struct slice argv[] = {scheduler, NUMBER(lock_ms)};
+    store_eval(store, call, SCRIPT_LEAD, SLICE("sys"), argv, COUNT_OF(argv), fn);
+}
+
+void queue_assign(struct store *store, struct store_call *call, int64_t epoch, struct slice agent,
+                  const struct slice *pairs, size_t count, store_fn fn)
+{
+    struct slice *argv = xcalloc(count + 2, sizeof(*argv));
+    argv[0] = NUMBER(epoch);
+    argv[1] = agent;
+    for (size_t i = 0; i < count; i++) {
+        argv[i + 2] = pairs[i];
+    }
+    store_eval(store, call, SCRIPT_ASSIGN, SLICE("sys"), argv, count + 2, fn);
+    free(argv);
+}

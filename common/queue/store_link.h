@@ -1,0 +1,35 @@
+/* One asynchronous connection to Redis: connects, greets (AUTH, SELECT, PING), reconnects with
+ * back-off for ever. Private to store*.c, the only files that know hiredis.
+ *
+ * Commands are given as RESP bytes while the link is ready; each reply comes to on_reply in the
+ * order of the commands. When the connection breaks on_lost is called once, no reply comes for what
+ * was on its way, and the owner sends again what it wants to. */
+#ifndef QUEUE_STORE_LINK_H
+#define QUEUE_STORE_LINK_H
+
+#include "base/buf.h"
+#include "net/loop.h"
+
+struct redisReply;
+struct store_link;
+
+struct store_link_owner {
+    void (*on_ready)(void *arg);
+    void (*on_lost)(void *arg);
+    void (*on_reply)(struct redisReply *reply, void *arg);
+    void *arg;
+};
+
+/* url must be valid. */
+struct store_link *store_link_new(struct loop *loop, const char *url,
+                                  const struct store_link_owner *owner);
+void store_link_close(struct store_link *link); /* no callback afterwards; accepts NULL */
+bool store_link_is_ready(const struct store_link *link);
+const char *store_link_problem(const struct store_link *link);
+/* Only while ready. Leaves with the next store_link_flush(). */
+void store_link_send(struct store_link *link, struct slice command);
+void store_link_flush(struct store_link *link);
+/* Breaks the connection as if the peer had: on_lost, then reconnects. */
+void store_link_break(struct store_link *link, const char *why);
+
+#endif

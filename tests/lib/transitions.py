@@ -1,0 +1,199 @@
+"""Calls the Lua transitions as the store does: same text, same keys, same arguments.
+
+`--#include NAME` lines are replaced as common/queue/embed_scripts.cmake replaces them. Replies come
+back as small named tuples, so that tests read as sentences.
+"""
+
+import pathlib
+import re
+import time
+from collections import namedtuple
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "common/queue/lua"
+DAY_MS = 86400000
+
+Taken = namedtuple("Taken", "id worker attempt token execution_ms members watchers")
+Finished = namedtuple("Finished", "applied watchers token delay_ms execution_ms retries worker",
+                      defaults=(None,) * 6)
+Lost = namedtuple("Lost", "applied state watchers token", defaults=(None,) * 3)
+Change = namedtuple("Change", "id state watchers token")
+Cancelled = namedtuple("Cancelled", "state watchers token delay_ms execution_ms worker")
+View = namedtuple("View", "state attempt submitted started ended worker retries token members")
+Page = namedtuple("Page", "state attempt token more chunks")
+Appended = namedtuple("Appended", "stored watchers token", defaults=(None,) * 2)
+Beat = namedtuple("Beat", "now wanted")
+
+
+def script_text(name):
+    """The script as it is embedded into the programs."""
+    def include(match):
+        return (FOLDER / "lib" / (match.group(1) + ".lua")).read_text()
+    return re.sub(r"--#include ([a-z_]+)\n", include, (FOLDER / (name + ".lua")).read_text())
+
+
+def script_names():
+    return sorted(path.stem for path in FOLDER.glob("*.lua"))
+
+
+def rows(flat, kind):
+    """A flat reply cut into named tuples."""
+    width = len(kind._fields)
+    return [kind(*flat[i:i + width]) for i in range(0, len(flat), width)]
+
+
+class Transitions:
+    """All transitions of one endpoint (or of "sys") on one connection."""
+
+    def __init__(self, client, endpoint="ep"):
+        self.redis = client
+        self.prefix = "mr:{%s}:" % endpoint
+        self.readings = 0
+        self.scripts = {name: client.register_script(script_text(name)) for name in script_names()}
+
+    def key(self, *parts):
+        return self.prefix + ":".join(parts)
+
+    def call(self, name, *args):
+        return self.scripts[name](keys=[self.prefix], args=args)
+
+    # ---- client side
+    def submit_many(self, jobs):
+        """jobs: dicts of the arguments of submit(); returns the outcome of each."""
+        args = []
+        for job in jobs:
+            args += self._submit_args(**job)
+        return self.call("submit", *args)
+
+    def submit(self, job_id, **options):
+        return self.submit_many([dict(options, job_id=job_id)])[0]
+
+    @staticmethod
+    def _submit_args(job_id, members='"input":{}', low=False, execution_ms=600000, ttl_ms=DAY_MS,
+                     own_ttl=False, retention_ms=1800000, waiting_max=1500, token=None, watcher=""):
+        return [job_id, members, "l" if low else "", execution_ms, ttl_ms, "1" if own_ttl else "",
+                retention_ms, waiting_max, token or "tk-" + job_id, watcher]
+
+    def read(self, job_id, watcher=""):
+        reply = self.call("read", job_id, watcher)[0]
+        return reply and View(*reply)
+
+    def stream(self, job_id, budget=1 << 20, watcher="", reading=None):
+        """reading: name of this call; the same name again is the same call sent again."""
+        self.readings += 1
+        reply = self.call("stream", job_id, budget, watcher, reading or "r%d" % self.readings)
+        return reply and Page(*reply[:4], reply[4:])
+
+    def cancel(self, job_id):
+        reply = self.call("cancel", job_id)
+        return reply and Cancelled(*reply)
+
+    # ---- worker side
+    def take(self, *workers, agent="agent-0", lease_ms=15000):
+        reply = self.call("take", agent, lease_ms, *(workers or ("w1",)))
+        self.waiting = reply[0]
+        return rows(reply[1:], Taken)
+
+    def take_one(self, **options):
+        taken = self.take(**options)
+        assert len(taken) == 1, taken
+        return taken[0]
+
+    def finish(self, job_id, attempt=1, outcome="C", members='"output":1'):
+        return self.finish_many([(job_id, attempt, outcome, members)])[0]
+
+    def finish_many(self, results):
+        return [Finished(*r) for r in self.call("finish", *[v for one in results for v in one])]
+
+    def progress(self, job_id, attempt=1, members='"output":"half"'):
+        return self.call("progress", job_id, attempt, members)[0]
+
+    def append(self, job_id, first, *chunks, attempt=1):
+        return Appended(*self.call("append", job_id, attempt, first, len(chunks), *chunks)[0])
+
+    def renew(self, *held, agent="agent-0", lease_ms=15000):
+        return self.call("renew", agent, lease_ms, *[v for one in held for v in one])
+
+    def lost(self, job_id, attempt=1, retries=1, members='"error":"worker lost"'):
+        return Lost(*self.call("lost", retries, job_id, attempt, members)[0])
+
+    def reclaim(self, *held, agent="agent-0", retries=1, is_new=True):
+        return rows(self.call("reclaim", agent, retries, "1" if is_new else "0", *held), Change)
+
+    def report(self, worker, state, held=0, age_ms=0, version=1, agent="agent-0"):
+        return self.call("report", agent, worker, state, held, age_ms, version)
+
+    # ---- scheduler side
+    def sweep(self, most=100, retries=1):
+        reply = self.call("sweep", most, retries)
+        self.handled = reply[0]
+        return rows(reply[1:], Change)
+
+    def lead(self, scheduler, lock_ms=3000):
+        return self.call("lead", scheduler, lock_ms)
+
+    def assign(self, epoch, agent, **wanted):
+        return self.call("assign", epoch, agent, *[v for pair in wanted.items() for v in pair])
+
+    def beat(self, agent, description="{}"):
+        now, *pairs = self.call("beat", agent, description)
+        return Beat(now, dict(zip(pairs[::2], pairs[1::2])))
+
+    def configure(self, document, may_replace=True):
+        return self.call("configure", document, "1" if may_replace else "0")
+
+    # ---- looking at what is stored
+    def job(self, job_id):
+        return self.redis.hgetall(self.key("job", job_id))
+
+    def state(self, job_id):
+        return self.redis.hget(self.key("job", job_id), "s")
+
+    def stats(self):
+        stats = self.redis.hgetall(self.key("stats"))
+        return {name: int(value) for name, value in stats.items()}
+
+    def gauges(self):
+        stats = self.stats()
+        return stats.get("inQueue", 0), stats.get("inProgress", 0)
+
+    def counters(self):
+        stats = self.stats()
+        return {name: stats.get(name, 0) for name in ("completed", "failed", "retried")}
+
+    def recount(self):
+        """Gauges as the records say: (queued, running)."""
+        states = [self.redis.hget(key, "s") for key in self.redis.keys(self.key("job", "*"))]
+        return states.count("Q"), states.count("P")
+
+    def bell(self):
+        return self.redis.llen(self.key("bell"))
+
+    def due(self):
+        return dict(self.redis.zrange(self.key("due"), 0, -1, withscores=True))
+
+    def waiting_ids(self, low=False):
+        return self.redis.lrange(self.key("q:low" if low else "q"), 0, -1)
+
+    def now_ms(self):
+        seconds, micros = self.redis.time()
+        return seconds * 1000 + micros // 1000
+
+    def age(self, job_id, ms):
+        """Makes a job look ms older: times of the record and its deadline move into the past."""
+        key = self.key("job", job_id)
+        for field in ("t0", "t1", "tl"):
+            if self.redis.hexists(key, field):
+                self.redis.hincrby(key, field, -ms)
+        if self.redis.zscore(self.key("due"), job_id) is not None:
+            self.redis.zincrby(self.key("due"), -ms, job_id)
+
+
+def wait_for(condition, timeout=5, what="condition"):
+    """Calls condition until it answers something true, and returns that."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "gave up waiting for " + what
+        time.sleep(0.01)

@@ -1,0 +1,143 @@
+"""submit: a job is in its list, in the gauge and in a record together or not at all."""
+
+from transitions import DAY_MS
+
+
+def test_submit_stores_record_list_and_gauge(queue):
+    assert queue.submit("a", members='"input":{"n":1}', watcher="127.0.0.1:1") == 1
+    job = queue.job("a")
+    assert (job["s"], job["a"], job["n"], job["tk"], job["wt"]) == ("Q", "0", "1", "tk-a", "127.0.0.1:1")
+    assert queue.redis.get(queue.key("in", "a")) == '"input":{"n":1}'
+    assert queue.waiting_ids() == ["a"]
+    assert queue.gauges() == (1, 0) == queue.recount()
+
+
+def test_submit_times_come_from_the_clock_of_redis(queue):
+    before = queue.now_ms()
+    queue.submit("a", ttl_ms=10000, execution_ms=5000, retention_ms=60000)
+    job = queue.job("a")
+    assert before <= int(job["t0"]) <= queue.now_ms()
+    assert int(job["tl"]) - int(job["t0"]) == 10000
+    assert (job["to"], job["re"]) == ("5000", "60000")
+
+
+def test_submit_keeps_the_record_longer_than_waiting_and_running_can_last(queue):
+    queue.submit("a", ttl_ms=DAY_MS, execution_ms=600000)
+    for key in ("job", "in"):
+        assert queue.redis.pttl(queue.key(key, "a")) > DAY_MS + 2 * 600000
+
+
+def test_submit_keeps_members_byte_for_byte(server, queue):
+    members = b'"input":{"n":9007199254740993,"d":1e400,"u":"\\u00e9\xc3\xa9","k":{"a":1,"a":2},"z":"\x7f"}'
+    raw = server.client(decode_responses=False)
+    queue.submit("a", members=members)
+    assert raw.get(queue.key("in", "a")) == members
+    assert raw.evalsha(queue.scripts["take"].sha, 1, queue.prefix, "g", 15000, "w")[6] == members
+    raw.close()
+
+
+def test_submit_of_several_jobs_keeps_their_order(queue):
+    outcomes = queue.submit_many([{"job_id": str(i)} for i in range(20)])
+    assert outcomes == [1] * 20
+    assert queue.waiting_ids() == [str(i) for i in range(20)]
+    assert [queue.job(str(i))["n"] for i in (0, 7, 19)] == ["1", "8", "20"]
+    assert queue.gauges() == (20, 0)
+
+
+def test_submit_again_changes_nothing(queue):
+    queue.submit("a")
+    before = queue.job("a")
+    assert queue.submit("a", members='"input":"other"', token="other") == 2
+    assert queue.job("a") == before
+    assert queue.waiting_ids() == ["a"]
+    assert queue.gauges() == (1, 0)
+
+
+def test_submit_again_while_it_runs_changes_nothing(queue):
+    queue.submit("a")
+    queue.take_one()
+    assert queue.submit("a") == 2
+    assert (queue.state("a"), queue.gauges()) == ("P", (0, 1))
+
+
+def test_submit_again_after_the_end_does_not_run_the_job_twice(queue):
+    for outcome in ("C", "F"):
+        queue.submit(outcome)
+        queue.take_one()
+        queue.finish(outcome, outcome=outcome)
+        assert queue.submit(outcome) == 2, "ended " + outcome
+        assert queue.state(outcome) == outcome
+    assert queue.take() == []
+
+
+def test_submit_again_after_cancel_changes_nothing(queue):
+    queue.submit("a")
+    queue.cancel("a")
+    assert queue.submit("a") == 2
+    assert (queue.state("a"), queue.gauges()) == ("X", (0, 0))
+
+
+def test_submit_refuses_the_52nd_at_a_limit_of_50(queue):
+    outcomes = [queue.submit(str(i), waiting_max=50) for i in range(53)]
+    assert outcomes == [1] * 51 + [0, 0]
+    assert queue.gauges() == (51, 0) == queue.recount()
+    assert queue.job("51") == {} and not queue.redis.exists(queue.key("in", "51"))
+
+
+def test_submit_counts_the_jobs_of_its_own_batch_against_the_limit(queue):
+    outcomes = queue.submit_many([{"job_id": str(i), "waiting_max": 50} for i in range(60)])
+    assert outcomes == [1] * 51 + [0] * 9
+    assert queue.gauges() == (51, 0) == queue.recount()
+
+
+def test_submit_accepts_again_when_one_was_taken(queue):
+    for i in range(52):
+        queue.submit(str(i), waiting_max=50)
+    queue.take_one()
+    assert queue.submit("next", waiting_max=50) == 1
+
+
+def test_submit_refused_and_repeated_in_one_batch(queue):
+    queue.submit("a", waiting_max=0)
+    assert queue.submit_many([{"job_id": "a"}, {"job_id": "b", "waiting_max": 0},
+                              {"job_id": "c"}]) == [2, 0, 1]
+    assert queue.waiting_ids() == ["a", "c"]
+
+
+def test_submit_of_low_priority_goes_to_its_own_list(queue):
+    queue.submit_many([{"job_id": "l", "low": True, "watcher": "n:1"}, {"job_id": "h"}])
+    assert (queue.waiting_ids(), queue.waiting_ids(low=True)) == (["h"], ["l"])
+    job = queue.job("l")
+    assert (job["c"], job["wt"]) == ("l", "n:1")
+    assert queue.gauges() == (2, 0)
+
+
+def test_submit_puts_only_own_ttls_into_the_due_set(queue):
+    queue.submit("default")
+    queue.submit("own", ttl_ms=10000, own_ttl=True)
+    assert queue.due() == {"own": float(queue.job("own")["tl"])}
+
+
+def test_submit_rings_only_for_hungry_takers_and_once(queue):
+    queue.submit("a")
+    assert queue.bell() == 0, "nobody has asked yet"
+    queue.take("w1", "w2")
+    queue.submit("b")
+    queue.submit("c")
+    assert queue.bell() == 1, "one token: the first taker rings on for the next"
+
+
+def test_submit_wakes_the_scheduler_only_without_ready_workers(queue, heard):
+    messages = heard("mr:wake")
+    queue.submit("a")
+    assert messages() == [("mr:wake", queue.prefix)]
+    queue.redis.hset(queue.key("stats"), "ready", 1)
+    queue.submit("b")
+    assert messages() == []
+
+
+def test_submit_of_a_repeated_job_wakes_nobody(queue, heard):
+    queue.submit("a")
+    messages = heard("mr:wake")
+    queue.submit("a")
+    assert messages() == []

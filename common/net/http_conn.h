@@ -102,9 +102,16 @@ void http_conn_no_deadline(struct http_conn *conn);
 void http_conn_run_later(struct http_conn *conn);
 /* All bytes of a finished answer have left. */
 void http_conn_answered(struct http_conn *conn);
+bool http_conn_has_request(const struct http_conn *conn);
+/* Reads unless something that was read still waits to be taken. */
+void http_conn_watch(struct http_conn *conn);
+void http_conn_wait_for_body(struct http_conn *conn);
+size_t http_conn_body_left(const struct http_conn *conn); /* of a Content-Length */
+
+/* http_step.c */
+void http_conn_run(struct http_conn *conn, struct slice bytes);
 /* Decides whether the connection ends with the answer that is about to be written. */
 void http_conn_settle_close(struct http_conn *conn);
-bool http_conn_has_request(const struct http_conn *conn);
 
 /* http_write.c */
 /* Writes now what the socket takes and keeps the rest. */

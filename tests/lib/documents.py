@@ -1,0 +1,23 @@
+"""Endpoint documents of the tests."""
+
+import sys
+
+from millrace_up import BUILD, ROOT
+
+HANDLERS = ROOT / "tests/e2e/handlers"
+
+
+def document(endpoint_id, handler, **settings):
+    return {"id": endpoint_id, "name": endpoint_id, "workersMin": 0, "workersMax": 1,
+            "idleTimeout": 2, "handler": handler, **settings}
+
+
+def python_handler(name, *args, **env):
+    """A handler of tests/e2e/handlers, run by the interpreter that runs the tests."""
+    return {"command": [sys.executable, str(HANDLERS / name), *map(str, args)],
+            "env": {"PYTHONUNBUFFERED": "1", **{key: str(value) for key, value in env.items()}}}
+
+
+def library_handler(name, **env):
+    handler = {"library": str(BUILD / "handlers" / name)}
+    return dict(handler, env=env) if env else handler

@@ -142,13 +142,19 @@ static enum err take_framing(struct http_chunks *chunks, char c)
     return framing[chunks->state](chunks, c);
 }
 
+/* As soon as a size is known, before any byte of its chunk. */
+static enum err check_size(struct http_chunks *chunks, const struct http_chunk_feed *feed)
+{
+    if (chunks->state == DATA && chunks->left > feed->body_max - feed->body->len) {
+        chunks->detail = "the request body is too large";
+        return ERR_TOO_LARGE;
+    }
+    return ERR_OK;
+}
+
 static enum err take_data(struct http_chunks *chunks, struct slice bytes,
                           struct http_chunk_feed *feed)
 {
-    if (chunks->left > feed->body_max - feed->body->len) {
-        chunks->detail = "the body is too large";
-        return ERR_TOO_LARGE;
-    }
     size_t run = bytes.len < chunks->left ? bytes.len : (size_t)chunks->left;
     enum err err = buf_put(feed->body, bytes.ptr, run);
     if (err != ERR_OK) {
@@ -173,6 +179,7 @@ enum err http_chunks_feed(struct http_chunks *chunks, struct slice bytes,
             err = take_data(chunks, slice_from(bytes, feed->used), feed);
         } else {
             err = take_framing(chunks, bytes.ptr[feed->used++]);
+            err = err == ERR_OK ? check_size(chunks, feed) : err;
         }
     }
     feed->is_complete = err == ERR_OK && chunks->state == DONE;

@@ -1,0 +1,212 @@
+/* millrace-scheduler: several may run, one leads.
+ *
+ *   leader (lock) -> tick (read, decide, apply)      feed: mr:wake, mr:conf -> tick
+ *
+ * Stopping: SIGTERM or SIGINT ends the rounds, gives the lock up, so that another one leads within
+ * a second, and then ends the loop. When Redis does not answer, a second is waited and no more. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "tick.h"
+
+#define RESIGN_MS 1000
+#define CHANNEL_WAKE "mr:wake"
+#define CHANNEL_CONF "mr:conf"
+
+struct settings {
+    const char *redis, *node_id, *log_level;
+};
+
+struct scheduler {
+    struct loop *loop;
+    struct store *store;
+    struct feed *feed;
+    struct bus *bus;
+    struct leader leader;
+    struct tick tick;
+    struct timer resign_timer;
+};
+
+static void read_settings(struct settings *settings, int argc, char **argv);
+static void on_store_change(void *arg, bool is_ready);
+static void on_leader_change(void *arg, bool is_leading);
+static void on_message(struct slice channel, struct slice message, void *arg);
+static void on_refused(void *arg);
+static void on_stop(int signal, void *arg);
+
+static void scheduler_start(struct scheduler *scheduler, const struct settings *settings)
+{
+    scheduler->loop = loop_new();
+    struct store_config store = {
+        .url = settings->redis, .on_change = on_store_change, .arg = scheduler};
+    scheduler->store = store_new(scheduler->loop, &store);
+    scheduler->bus = bus_new(scheduler->loop);
+    struct tick_config tick = {.loop = scheduler->loop,
+                               .store = scheduler->store,
+                               .bus = scheduler->bus,
+                               .leader = &scheduler->leader,
+                               .on_refused = on_refused,
+                               .arg = scheduler};
+    tick_init(&scheduler->tick, &tick);
+    struct leader_config leader = {.loop = scheduler->loop,
+                                   .store = scheduler->store,
+                                   .node_id = settings->node_id,
+                                   .on_change = on_leader_change,
+                                   .arg = scheduler};
+    leader_start(&scheduler->leader, &leader);
+    scheduler->feed = feed_new(scheduler->loop, settings->redis, on_message, scheduler);
+    feed_add(scheduler->feed, CHANNEL_WAKE);
+    feed_add(scheduler->feed, CHANNEL_CONF);
+    loop_on_stop_signal(scheduler->loop, on_stop, scheduler);
+}
+
+static void scheduler_done(struct scheduler *scheduler)
+{
+    timer_stop(&scheduler->resign_timer);
+    feed_close(scheduler->feed);
+    leader_done(&scheduler->leader);
+    tick_done(&scheduler->tick);
+    store_close(scheduler->store);
+    bus_close(scheduler->bus);
+    loop_free(scheduler->loop);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    read_settings(&settings, argc, argv);
+    struct scheduler scheduler = {0};
+    scheduler_start(&scheduler, &settings);
+    log_info("scheduler.started", "pid=%d", (int)getpid());
+    loop_run(scheduler.loop);
+    scheduler_done(&scheduler);
+    log_info("scheduler.stopped", "pid=%d", (int)getpid());
+    return 0;
+}
+
+/* --- settings --- */
+
+static void load_settings(struct settings *settings, int argc, char **argv)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    const struct config_option options[] = {
+        {.name = "redis",
+         .kind = CONFIG_STRING,
+         .target = &settings->redis,
+         .argument = "URL",
+         .fallback = "redis://127.0.0.1:6379",
+         .help = "Redis: redis://[[user]:password@]host[:port][/db] or unix:///path"},
+        {.name = "node-id",
+         .kind = CONFIG_STRING,
+         .target = &settings->node_id,
+         .argument = "ID",
+         .help = "name of this process in logs and in the lock"},
+        {.name = "log-level",
+         .kind = CONFIG_STRING,
+         .target = &settings->log_level,
+         .argument = "LEVEL",
+         .fallback = "info",
+         .choices = levels,
+         .help = "least severe lines to log"},
+    };
+    const struct config_spec spec = {
+        .program = "millrace-scheduler",
+        .summary =
+            "Scales endpoints, assigns workers to agents and ends overdue jobs. Run several: "
+            "one leads.",
+        .options = options,
+        .option_count = COUNT_OF(options),
+    };
+    (void)config_load(&spec, argc, argv);
+}
+
+_Noreturn static void refuse(const char *option, const char *value, const char *allowed)
+{
+    (void)fprintf(stderr, "millrace-scheduler: --%s %s: %s\n", option, value, allowed);
+    exit(2);
+}
+
+static void read_settings(struct settings *settings, int argc, char **argv)
+{
+    *settings = (struct settings){0};
+    load_settings(settings, argc, argv);
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    if (store_check_url(settings->redis, &problem) != ERR_OK) {
+        AUTO_STR text = buf_take_str(&problem);
+        refuse("redis", settings->redis, text);
+    }
+    if (settings->node_id == NULL) {
+        char suffix[9];
+        id_hex(suffix, 4);
+        settings->node_id = xasprintf("scheduler-%s", suffix); /* the process's, never freed */
+    }
+    if (!id_is_valid(slice_of(settings->node_id))) {
+        refuse("node-id", settings->node_id, "allowed: 1 to 128 of A-Z a-z 0-9 _ -");
+    }
+    enum log_level level = LOG_LEVEL_INFO;
+    (void)log_level_parse(settings->log_level, &level);
+    log_init(settings->node_id, level);
+}
+
+/* --- events --- */
+
+static void on_store_change(void *arg, bool is_ready)
+{
+    struct scheduler *scheduler = arg;
+    if (is_ready) {
+        log_info("store.ready", "leading=%d", scheduler->leader.epoch != 0);
+        roster_reconnected(&scheduler->tick.roster);
+        tick_wake(&scheduler->tick);
+    } else {
+        log_warn("store.away", "problem=%s", log_quote(slice_of(store_problem(scheduler->store))));
+    }
+}
+
+static void on_leader_change(void *arg, bool is_leading)
+{
+    struct scheduler *scheduler = arg;
+    if (is_leading) {
+        tick_begin_leading(&scheduler->tick);
+    } else {
+        tick_end_leading(&scheduler->tick);
+    }
+}
+
+/* A message of length 0 (subscribed again: some may have been missed) means the same. */
+static void on_message(struct slice channel, struct slice message, void *arg)
+{
+    struct scheduler *scheduler = arg;
+    bool is_known = message.len > 0 && roster_knows(&scheduler->tick.roster, message);
+    if (slice_is(channel, CHANNEL_CONF) || !is_known) {
+        roster_expect_change(&scheduler->tick.roster);
+    }
+    tick_wake(&scheduler->tick);
+}
+
+static void on_refused(void *arg)
+{
+    struct scheduler *scheduler = arg;
+    leader_depose(&scheduler->leader);
+}
+
+static void stop_loop(void *arg)
+{
+    struct scheduler *scheduler = arg;
+    loop_stop(scheduler->loop);
+}
+
+static void on_resign_timeout(struct timer *timer)
+{
+    stop_loop(container_of(timer, struct scheduler, resign_timer));
+}
+
+static void on_stop(int signal, void *arg)
+{
+    struct scheduler *scheduler = arg;
+    log_info("scheduler.stopping", "signal=%d", signal);
+    timer_start(scheduler->loop, &scheduler->resign_timer, RESIGN_MS, on_resign_timeout);
+    leader_resign(&scheduler->leader, stop_loop);
+}

@@ -1,0 +1,58 @@
+/* Writes that repair themselves: each compares what Redis holds, as read in this round, with what
+ * should be there. A write that fails or is undone is found again in the next round.
+ *
+ *   mr:{ep}:stats    ready (submit.lua wakes the scheduler while it is 0) and throttled
+ *   mr:{ep}:workers  entries of agents that are gone; an agent that comes back reports anew
+ *   mr:{sys}:*       agents that have been gone for long (pods have new names each time) */
+#include "record.h"
+
+#include <inttypes.h>
+
+static void record_stats(struct gather *gather, const struct roster_endpoint *endpoint)
+{
+    if (endpoint->ready != endpoint->ready_stored ||
+        endpoint->throttled != endpoint->throttled_stored) {
+        gather_read(gather, NULL, NULL, "HSET mr:{%s}:stats ready %" PRId64 " throttled %" PRId64,
+                    endpoint->item.id, endpoint->ready, endpoint->throttled);
+    }
+}
+
+static void remove_lost_workers(struct gather *gather, const struct roster *roster,
+                                const struct roster_endpoint *endpoint)
+{
+    uint64_t connected_for_ms = loop_now_ms(roster->loop) - roster->connected_ms;
+    for (size_t i = 0; i < endpoint->worker_count; i++) {
+        const struct roster_worker *worker = &endpoint->workers[i];
+        const struct roster_agent *agent = roster_find_agent(roster, slice_of(worker->agent));
+        bool is_lost = agent != NULL ? agent->is_gone : connected_for_ms > AGENT_FORGET_MS;
+        if (is_lost) {
+            gather_read(gather, NULL, NULL, "HDEL mr:{%s}:workers %s", endpoint->item.id,
+                        worker->id);
+        }
+    }
+}
+
+static void forget_agent(struct gather *gather, const struct roster_agent *agent)
+{
+    const char *id = agent->item.id;
+    gather_read(gather, NULL, NULL, "HDEL mr:{sys}:agents %s", id);
+    gather_read(gather, NULL, NULL, "HDEL mr:{sys}:beats %s", id);
+    gather_read(gather, NULL, NULL, "DEL mr:{sys}:assign:%s", id);
+}
+
+void record_apply(struct gather *gather, struct roster *roster)
+{
+    for (size_t i = 0; i < roster->endpoints.count; i++) {
+        struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
+        if (endpoint->is_read) {
+            record_stats(gather, endpoint);
+            remove_lost_workers(gather, roster, endpoint);
+        }
+    }
+    for (size_t i = 0; i < roster->agents.count; i++) {
+        const struct roster_agent *agent = roster_agent_at(roster, i);
+        if (agent->is_gone && roster->now_ms - agent->beat_ms > AGENT_FORGET_MS) {
+            forget_agent(gather, agent);
+        }
+    }
+}

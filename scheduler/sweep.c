@@ -1,0 +1,120 @@
+/* The sweeper.      page -> publish -> page ... until one is not full
+ *
+ * Each page is one script call of its endpoint, the next one starts when the answer is in: Redis
+ * and this loop serve others in between. An endpoint whose pages are still on their way is left
+ * alone by the next second's round. sweep.lua may run on several nodes at once without harm, so
+ * leadership only saves work here.
+ *
+ * Failure: an error ends this endpoint's round; the next second tries again. */
+#include "sweep.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "queue/queue.h"
+
+struct sweep_endpoint {
+    struct table_item item;
+    struct sweep *sweep; /* NULL until the first page */
+    int64_t retries_max;
+    struct store_call call;
+};
+
+static void sweep_page(struct sweep_endpoint *endpoint);
+static void sweep_answered(struct store_call *call, enum err err, const struct reply *reply);
+static void publish_changes(struct sweep_endpoint *endpoint, const struct reply *reply);
+
+static struct table_item *create(void)
+{
+    struct sweep_endpoint *endpoint = xcalloc(1, sizeof(*endpoint));
+    return &endpoint->item;
+}
+
+static void destroy(struct table_item *item)
+{
+    struct sweep_endpoint *endpoint = container_of(item, struct sweep_endpoint, item);
+    store_detach(&endpoint->call);
+    free(endpoint);
+}
+
+void sweep_init(struct sweep *sweep, struct store *store, struct bus *bus)
+{
+    *sweep = (struct sweep){.store = store, .bus = bus};
+    table_init(&sweep->endpoints, create, destroy);
+}
+
+void sweep_done(struct sweep *sweep)
+{
+    table_done(&sweep->endpoints);
+}
+
+static void sweep_begin(struct sweep *sweep, const struct endpoint *conf)
+{
+    struct table_item *item = table_list(&sweep->endpoints, slice_of(conf->id));
+    struct sweep_endpoint *endpoint = container_of(item, struct sweep_endpoint, item);
+    endpoint->sweep = sweep;
+    endpoint->retries_max = conf->retries;
+    if (!store_call_is_waiting(&endpoint->call)) {
+        sweep_page(endpoint);
+    }
+}
+
+void sweep_run(struct sweep *sweep, const struct roster *roster, uint64_t now_ms)
+{
+    sweep->is_active = true;
+    if (now_ms < sweep->due_ms) {
+        return;
+    }
+    sweep->due_ms = now_ms + SWEEP_MS;
+    table_unlist_all(&sweep->endpoints);
+    for (size_t i = 0; i < roster->endpoints.count; i++) {
+        const struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
+        if (endpoint->conf != NULL) {
+            sweep_begin(sweep, endpoint->conf);
+        }
+    }
+    table_drop_unlisted(&sweep->endpoints);
+}
+
+static void sweep_page(struct sweep_endpoint *endpoint)
+{
+    queue_sweep(endpoint->sweep->store, &endpoint->call, slice_of(endpoint->item.id), SWEEP_PAGE,
+                endpoint->retries_max, sweep_answered);
+}
+
+static void sweep_answered(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct sweep_endpoint *endpoint = container_of(call, struct sweep_endpoint, call);
+    if (err != ERR_OK) {
+        return;
+    }
+    publish_changes(endpoint, reply);
+    if (endpoint->sweep->is_active && reply_int(reply_at(reply, 0), 0) >= SWEEP_PAGE) {
+        sweep_page(endpoint);
+    }
+}
+
+static void publish_changes(struct sweep_endpoint *endpoint, const struct reply *reply)
+{
+    size_t count = queue_change_count(reply, 1);
+    for (size_t i = 0; i < count; i++) {
+        struct job_change change;
+        if (queue_change_at(reply, 1, i, &change) != ERR_OK) {
+            continue;
+        }
+        log_info("job.swept", "endpoint=%s job=%.*s state=%s", endpoint->item.id,
+                 SLICE_ARG(change.id), job_state_name(change.state));
+        struct bus_frame frame = {.kind = BUS_LOOK,
+                                  .ep = slice_of(endpoint->item.id),
+                                  .id = change.id,
+                                  .token = change.token};
+        if (change.watchers.len > 0) {
+            bus_publish(endpoint->sweep->bus, change.watchers, &frame);
+        }
+    }
+}
+
+void sweep_pause(struct sweep *sweep)
+{
+    sweep->is_active = false;
+}

@@ -147,6 +147,13 @@ void queue_lead(struct store *store, struct store_call *call, struct slice sched
 /* pairs: endpoint id, wanted, ... Reply: 1, or 0 when a younger leader exists. */
 void queue_assign(struct store *store, struct store_call *call, int64_t epoch, struct slice agent,
                   const struct slice *pairs, size_t count, store_fn fn);
+struct health {
+    int64_t in_queue, in_progress, completed, failed, retried;
+    int64_t idle, initializing, running, throttled, unhealthy;
+};
+void queue_health(struct store *store, struct store_call *call, struct slice ep, store_fn fn);
+enum err queue_health_result(const struct reply *reply, struct health *ret_health);
+
 /* document empty: delete. Reply: version, -1 exists, -2 unknown. */
 void queue_configure(struct store *store, struct store_call *call, struct slice ep,
                      struct slice document, bool may_replace, store_fn fn);

@@ -129,3 +129,62 @@ void queue_configure(struct store *store, struct store_call *call, struct slice 
     const struct slice argv[] = {document, may_replace ? SLICE("1") : SLICE("0")};
     store_eval(store, call, SCRIPT_CONFIGURE, ep, argv, COUNT_OF(argv), fn);
 }
+
+void queue_health(struct store *store, struct store_call *call, struct slice ep, store_fn fn)
+{
+    store_eval(store, call, SCRIPT_HEALTH, ep, NULL, 0, fn);
+}
+
+static void health_count_job(struct health *health, struct slice name, int64_t value)
+{
+    const struct {
+        const char *name;
+        int64_t *counter;
+    } counters[] = {
+        {"inQueue", &health->in_queue},    {"inProgress", &health->in_progress},
+        {"completed", &health->completed}, {"failed", &health->failed},
+        {"retried", &health->retried},     {"throttled", &health->throttled},
+    };
+    for (size_t i = 0; i < COUNT_OF(counters); i++) {
+        if (slice_is(name, counters[i].name)) {
+            *counters[i].counter = value < 0 ? 0 : value;
+        }
+    }
+}
+
+static void health_count_worker(struct health *health, struct slice state)
+{
+    const struct {
+        const char *name;
+        int64_t *counter;
+    } counters[] = {
+        {"idle", &health->idle},
+        {"initializing", &health->initializing},
+        {"running", &health->running},
+        {"unhealthy", &health->unhealthy},
+    };
+    for (size_t i = 0; i < COUNT_OF(counters); i++) {
+        if (slice_is(state, counters[i].name)) {
+            (*counters[i].counter)++;
+        }
+    }
+}
+
+enum err queue_health_result(const struct reply *reply, struct health *ret_health)
+{
+    if (reply_count(reply) != 2) {
+        return ERR_STORE_REPLY;
+    }
+    struct health health = {0};
+    const struct reply *stats = reply_at(reply, 0), *workers = reply_at(reply, 1);
+    for (size_t i = 0; i + 1 < reply_count(stats); i += 2) {
+        health_count_job(&health, reply_slice(reply_at(stats, i)),
+                         reply_int(reply_at(stats, i + 1), 0));
+    }
+    for (size_t i = 0; i + 1 < reply_count(workers); i += 2) {
+        struct slice value = reply_slice(reply_at(workers, i + 1));
+        health_count_worker(&health, slice_cut(&value, ' '));
+    }
+    *ret_health = health;
+    return ERR_OK;
+}

@@ -1,0 +1,252 @@
+/* millrace-api: one stateless HTTP node.
+ *
+ * Start: settings -> Redis -> bus -> listening socket -> loop. Stop (SIGTERM): no new connections,
+ * parked requests are answered with what is known, the rest is finished, then the process ends. A
+ * listening socket handed over by the supervisor (LISTEN_FDS) stays open there, so clients wait in
+ * its backlog instead of being refused. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "auth.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "catalog.h"
+#include "node.h"
+#include "op.h"
+#include "reply.h"
+#include "route.h"
+#include "watch.h"
+
+#define DRAIN_MS 20000
+
+struct settings {
+    const char *redis, *listen, *bus, *node_id, *log_level, *api_key;
+};
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+
+static void settings_load(struct settings *settings, int argc, char **argv)
+{
+    const struct config_option options[] = {
+        {.name = "redis",
+         .kind = CONFIG_STRING,
+         .target = &settings->redis,
+         .argument = "URL",
+         .fallback = "redis://127.0.0.1:6379/0",
+         .help = "redis://[[user]:password@]host[:port][/db] or unix:///path"},
+        {.name = "listen",
+         .kind = CONFIG_HOST_PORT,
+         .target = &settings->listen,
+         .argument = "HOST:PORT",
+         .fallback = "127.0.0.1:8080",
+         .help = "where to serve HTTP; not used when sockets are handed over (LISTEN_FDS)"},
+        {.name = "bus",
+         .kind = CONFIG_STRING,
+         .target = &settings->bus,
+         .argument = "URL",
+         .fallback = "tcp://127.0.0.1:0",
+         .help =
+             "tcp://HOST:PORT where workers publish to; others must reach HOST; port 0 picks one"},
+        {.name = "node-id",
+         .kind = CONFIG_STRING,
+         .target = &settings->node_id,
+         .argument = "ID",
+         .fallback = "api",
+         .help = "name of this node in the logs"},
+        {.name = "api-key",
+         .kind = CONFIG_STRING,
+         .target = &settings->api_key,
+         .argument = "KEY",
+         .help = "admin key, beside those in Redis; better given in the "
+                 "environment, where ps does not show it"},
+        {.name = "log-level",
+         .kind = CONFIG_STRING,
+         .target = &settings->log_level,
+         .argument = "LEVEL",
+         .fallback = "info",
+         .choices = levels,
+         .help = "least level logged"},
+    };
+    const struct config_spec spec = {.program = "millrace-api",
+                                     .summary = "One stateless HTTP node of Millrace.",
+                                     .options = options,
+                                     .option_count = COUNT_OF(options)};
+    (void)config_load(&spec, argc, argv);
+}
+
+_Noreturn static void give_up(const char *flag, const char *value, const char *problem)
+{
+    (void)fprintf(stderr, "millrace-api: --%s %s: %s\n", flag, value, problem);
+    exit(2);
+}
+
+/* ---- what reaches the node ---- */
+
+static void on_head(struct http_request *request, void *arg)
+{
+    op_begin(request, arg);
+}
+
+static void on_request(struct http_request *request, void *arg)
+{
+    (void)arg;
+    struct op *op = request->op;
+    op->route->start(op);
+}
+
+static void on_refused(enum err err, const char *detail, struct buf *out, void *arg)
+{
+    (void)arg;
+    reply_error_body(out, err, detail);
+}
+
+static void on_frame(const struct bus_frame *frame, void *arg)
+{
+    struct node *node = arg;
+    watch_notify(node->watch, frame);
+}
+
+static void on_conf(struct slice channel, struct slice message, void *arg)
+{
+    (void)channel;
+    struct node *node = arg;
+    catalog_forget(node->catalog, message);
+}
+
+static void on_store_change(void *arg, bool is_ready)
+{
+    struct node *node = arg;
+    if (is_ready) {
+        log_info("store.ready", "bus=%s", node->bus_address);
+    } else {
+        log_warn("store.away", "problem=%s", log_quote(slice_of(store_problem(node->store))));
+    }
+}
+
+/* ---- stop ---- */
+
+struct program {
+    struct node node;
+    struct feed *feed;
+    struct timer drain_timer;
+};
+
+static void on_drained(void *arg)
+{
+    struct program *program = arg;
+    loop_stop(program->node.loop);
+}
+
+static void on_drain_over(struct timer *timer)
+{
+    struct program *program = container_of(timer, struct program, drain_timer);
+    log_warn("drain.cut", "connections=%zu", http_server_connections(program->node.server));
+    loop_stop(program->node.loop);
+}
+
+static void on_stop(int signal, void *arg)
+{
+    struct program *program = arg;
+    struct node *node = &program->node;
+    log_info("drain.begin", "signal=%d connections=%zu", signal,
+             http_server_connections(node->server));
+    node->is_draining = true;
+    timer_start(node->loop, &program->drain_timer, DRAIN_MS, on_drain_over);
+    http_server_drain(node->server, on_drained, program);
+    watch_stir(node->watch);
+}
+
+/* ---- start ---- */
+
+static void listen_start(struct node *node, const struct settings *settings)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    if (pid != NULL && count != NULL && slice_to_i64_or(slice_of(pid), -1) == (int64_t)getpid()) {
+        int64_t fds = slice_to_i64_or(slice_of(count), 0);
+        for (int64_t i = 0; i < fds; i++) {
+            if (http_server_adopt(node->server, (int)(3 + i)) != ERR_OK) {
+                give_up("listen", "LISTEN_FDS", "a handed-over descriptor does not listen");
+            }
+        }
+        return;
+    }
+    char host[256];
+    int port;
+    if (config_split_host_port(settings->listen, host, sizeof(host), &port) != ERR_OK) {
+        give_up("listen", settings->listen, "use HOST:PORT");
+    }
+    enum err err = http_server_listen(node->server, host, port, NULL);
+    if (err != ERR_OK) {
+        (void)fprintf(stderr, "millrace-api: cannot listen on %s: %s; choose another --listen\n",
+                      settings->listen, err_text(err));
+        exit(1);
+    }
+}
+
+static void bus_start(struct node *node, const struct settings *settings)
+{
+    node->bus = bus_new(node->loop);
+    enum err err = bus_listen(node->bus, settings->bus, node->bus_address,
+                              sizeof(node->bus_address), on_frame, node);
+    if (err == ERR_BAD_REQUEST) {
+        give_up("bus", settings->bus, "use tcp://HOST:PORT");
+    } else if (err != ERR_OK) {
+        (void)fprintf(stderr, "millrace-api: cannot listen on %s: %s; choose another --bus\n",
+                      settings->bus, err_text(err));
+        exit(1);
+    }
+}
+
+static void program_start(struct program *program, const struct settings *settings)
+{
+    static const struct http_handlers handlers = {on_head, on_request, on_refused};
+    struct node *node = &program->node;
+    node->loop = loop_new();
+    node->watch = watch_new(node->loop);
+    bus_start(node, settings);
+    node->store = store_new(
+        node->loop,
+        &(struct store_config){.url = settings->redis, .on_change = on_store_change, .arg = node});
+    program->feed = feed_new(node->loop, settings->redis, on_conf, node);
+    feed_add(program->feed, "mr:conf");
+    node->auth = auth_new(node->loop, node->store, settings->api_key);
+    node->catalog = catalog_new(node->loop, node->store);
+    node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
+    listen_start(node, settings);
+    loop_on_stop_signal(node->loop, on_stop, program);
+}
+
+static void program_done(struct program *program)
+{
+    struct node *node = &program->node;
+    timer_stop(&program->drain_timer);
+    http_server_close(node->server); /* ends all operations, so the rest is nobody's */
+    feed_close(program->feed);
+    store_close(node->store);
+    bus_close(node->bus);
+    auth_free(node->auth);
+    catalog_free(node->catalog);
+    watch_free(node->watch);
+    loop_free(node->loop);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = {0};
+    settings_load(&settings, argc, argv);
+    enum log_level level = LOG_LEVEL_INFO;
+    (void)log_level_parse(settings.log_level, &level);
+    log_init(settings.node_id, level);
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    if (store_check_url(settings.redis, &problem) != ERR_OK) {
+        AUTO_STR text = buf_take_str(&problem);
+        give_up("redis", settings.redis, text);
+    }
+    struct program program = {0};
+    program_start(&program, &settings);
+    log_info("node.start", "version=%s", MILLRACE_VERSION);
+    loop_run(program.node.loop);
+    program_done(&program);
+    log_info("node.stop", "%s", "");
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* What every operation of this API node works with. One for the process, built by main.c. */
+#ifndef API_NODE_H
+#define API_NODE_H
+
+#include "base/slice.h"
+#include "net/bus.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "queue/store.h"
+
+struct auth;
+struct catalog;
+struct watch;
+
+struct node {
+    struct loop *loop;
+    struct store *store;
+    struct bus *bus;
+    struct http_server *server;
+    struct auth *auth;
+    struct catalog *catalog;
+    struct watch *watch;
+    char bus_address[300]; /* where others publish to us; the watcher name in jobs */
+    bool is_draining;      /* parked requests are answered with what is known */
+};
+
+#endif

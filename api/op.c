@@ -1,0 +1,224 @@
+/* The way of every request: find the route -> who asks? -> which endpoint? -> accept the body ->
+ * start the operation. All but the start happens on the head, so that a request that will be
+ * refused is refused before its body is read. */
+#include "op.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "reply.h"
+#include "route.h"
+
+#define SMALL_BODY_MAX ((size_t)128 * 1024)
+
+static void op_authenticate(struct op *op);
+static void op_authenticated(struct store_call *call, enum err err, const struct reply *reply);
+static void op_authorize(struct op *op);
+static void op_find_endpoint(struct op *op);
+static void op_found_endpoint(struct store_call *call, enum err err, const struct reply *reply);
+static void op_accept(struct op *op);
+
+static void op_free(struct op *op)
+{
+    watch_leave(&op->waiter);
+    timer_stop(&op->timer);
+    store_detach(&op->call);
+    catalog_unref(op->entry);
+    buf_done(&op->document);
+    if (op->list != NULL) {
+        *op->list = NULL;
+    }
+    free(op);
+}
+
+static void on_gone(struct http_request *request)
+{
+    op_free(request->op);
+}
+
+static bool copy_segment(char *out, size_t size, struct slice segment)
+{
+    if (segment.len >= size || (segment.len > 0 && !id_is_valid(segment))) {
+        return false;
+    }
+    memcpy(out, segment.ptr ? segment.ptr : "", segment.len);
+    return true;
+}
+
+static void refuse_method(struct http_request *request, unsigned allowed)
+{
+    AUTO(buf_done) struct buf headers = BUF_INIT;
+    AUTO(buf_done) struct buf names = BUF_INIT;
+    route_allow(allowed, &names);
+    (void)buf_printf(&headers, "Allow: %.*s\r\n", SLICE_ARG(buf_slice(&names)));
+    char detail[128];
+    (void)snprintf(detail, sizeof(detail), "method not allowed here: use %.*s",
+                   SLICE_ARG(buf_slice(&names)));
+    reply_error_headers(request, ERR_METHOD_NOT_ALLOWED, detail, buf_slice(&headers));
+}
+
+void op_begin(struct http_request *request, struct node *node)
+{
+    struct route_match match;
+    enum err err = route_find(request->method, request->path, &match);
+    if (err == ERR_METHOD_NOT_ALLOWED) {
+        refuse_method(request, match.allowed);
+        return;
+    }
+    if (err != ERR_OK) {
+        reply_error(request, err, "there is nothing at this path");
+        return;
+    }
+    struct op *op = xcalloc(1, sizeof(*op));
+    op->request = request;
+    op->node = node;
+    op->route = match.route;
+    request->op = op;
+    request->on_gone = on_gone;
+    if (!copy_segment(op->ep, sizeof(op->ep), match.ep)) {
+        op_reply_error(op, ERR_NOT_FOUND, "there is no such endpoint");
+    } else if (!copy_segment(op->id, sizeof(op->id), match.id)) {
+        op_reply_error(op, ERR_NOT_FOUND, "there is no such id");
+    } else {
+        op_authenticate(op);
+    }
+}
+
+static void op_authenticate(struct op *op)
+{
+    struct slice key = auth_key(op->request);
+    if (op->route->scope == SCOPE_NONE || auth_check(op->node->auth, key, &op->scope)) {
+        op_authorize(op);
+        return;
+    }
+    auth_ask(op->node->auth, key, &op->call, op_authenticated);
+}
+
+static void op_authenticated(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct op *op = container_of(call, struct op, call);
+    if (err != ERR_OK) {
+        op_reply_store_error(op, err);
+        return;
+    }
+    op->scope = auth_asked(op->node->auth, auth_key(op->request), reply);
+    op_authorize(op);
+}
+
+static void op_authorize(struct op *op)
+{
+    if (op->scope == SCOPE_NONE && op->route->scope != SCOPE_NONE) {
+        op_reply_error(op, ERR_UNAUTHORIZED,
+                       auth_key(op->request).len == 0
+                           ? "missing API key: send the header Authorization: Bearer KEY"
+                           : "invalid API key");
+    } else if (op->scope < op->route->scope) {
+        op_reply_error(op, ERR_FORBIDDEN, "this needs an admin key");
+    } else {
+        op_find_endpoint(op);
+    }
+}
+
+static void op_find_endpoint(struct op *op)
+{
+    if (op->ep[0] == '\0') {
+        op_accept(op);
+        return;
+    }
+    op->entry = catalog_get(op->node->catalog, op_ep(op));
+    if (op->entry != NULL) {
+        op_accept(op);
+    } else {
+        catalog_load(op->node->catalog, op_ep(op), &op->call, op_found_endpoint);
+    }
+}
+
+static void op_found_endpoint(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct op *op = container_of(call, struct op, call);
+    if (err == ERR_OK) {
+        err = catalog_loaded(op->node->catalog, reply, &op->entry);
+    }
+    if (err == ERR_OK) {
+        op_accept(op);
+    } else if (err == ERR_NOT_FOUND) {
+        op_reply_error(op, err, "there is no such endpoint");
+    } else {
+        op_reply_store_error(op, err);
+    }
+}
+
+static void op_accept(struct op *op)
+{
+    size_t max = SMALL_BODY_MAX;
+    if (op->route->body != BODY_SMALL) {
+        const struct endpoint *endpoint = op->entry->endpoint;
+        max = (size_t)(op->route->body == BODY_RUN ? endpoint->run_bytes : endpoint->runsync_bytes);
+    }
+    if (op->request->content_length > (int64_t)max) {
+        char detail[96];
+        (void)snprintf(detail, sizeof(detail), "bad request: body: exceeded max body size of %zu%s",
+                       max >= 1 << 20 ? max >> 20 : max, max >= 1 << 20 ? "MiB" : " bytes");
+        op_reply_error(op, ERR_TOO_LARGE, detail);
+        return;
+    }
+    http_accept(op->request, max);
+}
+
+/* ---- the ends ---- */
+
+void op_reply(struct op *op, const struct http_answer *answer)
+{
+    struct http_request *request = op->request;
+    request->on_gone = NULL;
+    http_reply(request, answer);
+    op_free(op);
+}
+
+void op_reply_json(struct op *op, int status, struct slice body)
+{
+    op_reply(op, &(struct http_answer){.status = status, .body = body});
+}
+
+void op_reply_error(struct op *op, enum err err, const char *detail)
+{
+    struct http_request *request = op->request;
+    request->on_gone = NULL;
+    reply_error(request, err, detail);
+    op_free(op);
+}
+
+void op_reply_store_error(struct op *op, enum err err)
+{
+    char detail[400];
+    (void)snprintf(detail, sizeof(detail), "%s: %s", err_text(err), store_problem(op->node->store));
+    if (err_http_status(err) >= 500) {
+        log_warn("request.failed", "path=%s error=%s", log_quote(op->request->path),
+                 log_quote(slice_of(detail)));
+    }
+    op_reply_error(op, err, detail);
+}
+
+void op_reply_job(struct op *op, const struct job_view *job)
+{
+    AUTO(buf_done) struct buf body = BUF_INIT;
+    job_put_object(&body, job);
+    op_reply_json(op, 200, buf_slice(&body));
+}
+
+uint64_t op_wait_ms(const struct op *op, uint64_t otherwise, uint64_t max)
+{
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    int64_t wait_ms;
+    if (!http_query(op->request->query, "wait", &text) ||
+        slice_to_i64(buf_slice(&text), &wait_ms) != ERR_OK) {
+        return otherwise;
+    }
+    return wait_ms < 1000 ? 1000 : (uint64_t)wait_ms > max ? max : (uint64_t)wait_ms;
+}
+
+bool op_has_query(const struct op *op, const char *name)
+{
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    return http_query(op->request->query, name, &text);
+}

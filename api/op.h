@@ -1,0 +1,59 @@
+/* One request on its way through an operation.
+ *
+ * Born when the head is complete, admitted (key, endpoint), started when the body is there, gone
+ * with its answer or its client. Operations never free it: they end by op_reply*(). */
+#ifndef API_OP_H
+#define API_OP_H
+
+#include "auth.h"
+#include "base/id.h"
+#include "catalog.h"
+#include "net/http.h"
+#include "node.h"
+#include "queue/queue.h"
+#include "watch.h"
+
+struct route;
+
+struct op {
+    struct http_request *request;
+    struct node *node;
+    const struct route *route;
+    char ep[64];         /* endpoint id of the path, or empty */
+    char id[ID_MAX + 1]; /* job id of the path or of the new job, or empty */
+    enum scope scope;
+    struct catalog_entry *entry; /* the endpoint; NULL for paths without one */
+    struct store_call call;
+    struct waiter waiter;
+    struct timer timer; /* end of a wait */
+    /* of single operations */
+    bool is_sync;        /* submit: /runsync */
+    bool is_object;      /* stream: the answer's shape */
+    bool has_waited;     /* await, stream: the time to wait is over */
+    bool must_look;      /* stream: told while a reading was on its way */
+    struct buf document; /* endpoints: what is being stored */
+    int64_t version;     /* endpoints: of what has been stored */
+    struct op **list;    /* endpoints list: cleared when this operation ends first */
+};
+
+void op_begin(struct http_request *request, struct node *node);
+/* Ends the operation. */
+void op_reply_json(struct op *op, int status, struct slice body);
+void op_reply_error(struct op *op, enum err err, const char *detail); /* detail NULL: err's text */
+void op_reply_store_error(struct op *op, enum err err);               /* says why Redis refused */
+void op_reply_job(struct op *op, const struct job_view *job);
+void op_reply(struct op *op, const struct http_answer *answer);
+
+static inline struct slice op_ep(const struct op *op)
+{
+    return slice_of(op->ep);
+}
+static inline struct slice op_id(const struct op *op)
+{
+    return slice_of(op->id);
+}
+/* The query parameter `wait` in ms, clamped to 1000..max; otherwise when absent or no number. */
+uint64_t op_wait_ms(const struct op *op, uint64_t otherwise, uint64_t max);
+bool op_has_query(const struct op *op, const char *name);
+
+#endif

@@ -1,0 +1,22 @@
+/* The operations, one file each; named in route.c. Each starts with the body complete and ends by
+ * an op_reply*(). */
+#ifndef API_OPS_OPS_H
+#define API_OPS_OPS_H
+
+#include "op.h"
+
+void run_start(struct op *op);
+void runsync_start(struct op *op);
+void status_start(struct op *op);
+void status_sync_start(struct op *op);
+void stream_start(struct op *op);
+void cancel_start(struct op *op);
+void health_start(struct op *op);
+void healthz_start(struct op *op);
+void endpoints_list_start(struct op *op);
+void endpoints_create_start(struct op *op);
+void endpoints_get_start(struct op *op);
+void endpoints_update_start(struct op *op);
+void endpoints_delete_start(struct op *op);
+
+#endif

@@ -1,0 +1,90 @@
+/* Path matching by segments over one table. A request crosses it once, the table is short. */
+#include "route.h"
+
+#include "ops/ops.h"
+
+#define READ (HTTP_GET | HTTP_POST)
+
+static const struct route routes[] = {
+    {"/v2/:ep/run", HTTP_POST, SCOPE_USE, BODY_RUN, run_start},
+    {"/v2/:ep/runsync", HTTP_POST, SCOPE_USE, BODY_RUNSYNC, runsync_start},
+    {"/v2/:ep/status/:id", READ, SCOPE_USE, BODY_SMALL, status_start},
+    {"/v2/:ep/status-sync/:id", READ, SCOPE_USE, BODY_SMALL, status_sync_start},
+    {"/v2/:ep/stream/:id", READ, SCOPE_USE, BODY_SMALL, stream_start},
+    {"/v2/:ep/cancel/:id", HTTP_POST, SCOPE_USE, BODY_SMALL, cancel_start},
+    {"/v2/:ep/health", HTTP_GET, SCOPE_USE, BODY_SMALL, health_start},
+    {"/healthz", HTTP_GET | HTTP_HEAD, SCOPE_NONE, BODY_SMALL, healthz_start},
+    {"/v1/endpoints", HTTP_GET, SCOPE_ADMIN, BODY_SMALL, endpoints_list_start},
+    {"/v1/endpoints", HTTP_POST, SCOPE_ADMIN, BODY_SMALL, endpoints_create_start},
+    {"/v1/endpoints/:id", HTTP_GET, SCOPE_ADMIN, BODY_SMALL, endpoints_get_start},
+    {"/v1/endpoints/:id", HTTP_PATCH, SCOPE_ADMIN, BODY_SMALL, endpoints_update_start},
+    {"/v1/endpoints/:id", HTTP_DELETE, SCOPE_ADMIN, BODY_SMALL, endpoints_delete_start},
+    {"/v1/endpoints/:id/update", HTTP_POST, SCOPE_ADMIN, BODY_SMALL, endpoints_update_start},
+};
+
+static bool segment_is_variable(struct slice segment)
+{
+    return segment.len > 0 && segment.ptr[0] == ':';
+}
+
+static bool path_matches(const char *pattern, struct slice path, struct route_match *match)
+{
+    struct slice wanted = slice_of(pattern);
+    struct slice ep = SLICE_NONE, id = SLICE_NONE;
+    while (wanted.len > 0 && path.len > 0) {
+        struct slice part = slice_cut(&wanted, '/');
+        struct slice given = slice_cut(&path, '/');
+        if (!segment_is_variable(part)) {
+            if (!slice_eq(part, given)) {
+                return false;
+            }
+        } else if (given.len == 0) {
+            return false;
+        } else if (slice_is(part, ":ep")) {
+            ep = given;
+        } else {
+            id = given;
+        }
+    }
+    if (wanted.len > 0 || path.len > 0) {
+        return false;
+    }
+    match->ep = ep;
+    match->id = id;
+    return true;
+}
+
+enum err route_find(enum http_method method, struct slice path, struct route_match *ret_match)
+{
+    struct route_match match = {0};
+    for (size_t i = 0; i < COUNT_OF(routes) && match.route == NULL; i++) {
+        if (!path_matches(routes[i].path, path, &match)) {
+            continue;
+        }
+        match.allowed |= routes[i].methods;
+        match.route = (routes[i].methods & (unsigned)method) != 0 ? &routes[i] : NULL;
+    }
+    *ret_match = match;
+    return match.route != NULL  ? ERR_OK
+           : match.allowed != 0 ? ERR_METHOD_NOT_ALLOWED
+                                : ERR_NOT_FOUND;
+}
+
+void route_allow(unsigned methods, struct buf *out)
+{
+    static const struct {
+        unsigned method;
+        const char *name;
+    } names[] = {{HTTP_GET, "GET"},
+                 {HTTP_HEAD, "HEAD"},
+                 {HTTP_POST, "POST"},
+                 {HTTP_PATCH, "PATCH"},
+                 {HTTP_DELETE, "DELETE"}};
+    const char *comma = "";
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if ((methods & names[i].method) != 0) {
+            (void)buf_printf(out, "%s%s", comma, names[i].name);
+            comma = ", ";
+        }
+    }
+}

@@ -1,0 +1,147 @@
+/* A map from job id to its waiters. */
+#include "watch.h"
+
+#include "base/digest.h"
+#include "base/map.h"
+
+struct watched {
+    struct map_node node;
+    struct list waiters; /* waiter.link */
+    char id[];
+};
+
+struct watch {
+    struct loop *loop;
+    struct map jobs;
+};
+
+struct watch *watch_new(struct loop *loop)
+{
+    struct watch *watch = xcalloc(1, sizeof(*watch));
+    watch->loop = loop;
+    map_init(&watch->jobs);
+    return watch;
+}
+
+void watch_free(struct watch *watch)
+{
+    if (watch != NULL) {
+        ensure(watch->jobs.count == 0);
+        map_done(&watch->jobs);
+        free(watch);
+    }
+}
+
+static struct watched *watched_get(struct watch *watch, struct slice id)
+{
+    struct map_node *node = map_get(&watch->jobs, id);
+    if (node != NULL) {
+        return container_of(node, struct watched, node);
+    }
+    struct watched *watched = xcalloc(1, sizeof(*watched) + id.len);
+    memcpy(watched->id, id.ptr, id.len);
+    list_init(&watched->waiters);
+    map_put(&watch->jobs, &watched->node, (struct slice){watched->id, id.len});
+    return watched;
+}
+
+static void on_check(struct timer *timer)
+{
+    struct waiter *waiter = container_of(timer, struct waiter, timer);
+    timer_start(waiter->watch->loop, timer, WATCH_CHECK_MS, on_check);
+    waiter->fn(waiter, SLICE_NONE);
+}
+
+void watch_join(struct watch *watch, struct waiter *waiter, struct slice id, waiter_fn fn)
+{
+    ensure(waiter->watched == NULL);
+    waiter->watch = watch;
+    waiter->fn = fn;
+    waiter->watched = watched_get(watch, id);
+    list_push(&waiter->watched->waiters, &waiter->link);
+    timer_start(watch->loop, &waiter->timer, WATCH_CHECK_MS, on_check);
+}
+
+void watch_leave(struct waiter *waiter)
+{
+    struct watched *watched = waiter->watched;
+    if (watched == NULL) {
+        return;
+    }
+    waiter->watched = NULL;
+    timer_stop(&waiter->timer);
+    list_unlink(&waiter->link);
+    if (list_is_empty(&watched->waiters)) {
+        map_del(&waiter->watch->jobs, &watched->node);
+        free(watched);
+    }
+}
+
+bool watch_is_waiting(const struct waiter *waiter)
+{
+    return waiter->watched != NULL;
+}
+
+void watch_token(struct waiter *waiter, struct slice token)
+{
+    size_t len = token.len < sizeof(waiter->token) ? token.len : 0;
+    memcpy(waiter->token, token.ptr ? token.ptr : "", len);
+    waiter->token[len] = '\0';
+}
+
+static struct slice final_of(const struct waiter *waiter, const struct bus_frame *frame)
+{
+    bool is_believed = frame->kind == BUS_FINAL && waiter->token[0] != '\0' &&
+                       digest_eq(frame->token, slice_of(waiter->token));
+    return is_believed ? frame->payload : SLICE_NONE;
+}
+
+/* Waiters leave and join from inside their callbacks, so the list is taken apart first. */
+static void tell_all(struct watched *watched, const struct bus_frame *frame)
+{
+    struct list telling;
+    list_init(&telling);
+    list_splice(&telling, &watched->waiters);
+    struct waiter guard = {.watched = watched}; /* keeps `watched` until all are told */
+    list_push(&watched->waiters, &guard.link);
+    while (!list_is_empty(&telling)) {
+        struct waiter *waiter = container_of(telling.next, struct waiter, link);
+        list_unlink(&waiter->link);
+        list_push(&watched->waiters, &waiter->link);
+        waiter->fn(waiter, frame != NULL ? final_of(waiter, frame) : SLICE_NONE);
+    }
+    list_unlink(&guard.link);
+}
+
+static void tell(struct watch *watch, struct watched *watched, const struct bus_frame *frame)
+{
+    tell_all(watched, frame);
+    if (list_is_empty(&watched->waiters)) {
+        map_del(&watch->jobs, &watched->node);
+        free(watched);
+    }
+}
+
+void watch_notify(struct watch *watch, const struct bus_frame *frame)
+{
+    struct map_node *node = map_get(&watch->jobs, frame->id);
+    if (node != NULL) {
+        tell(watch, container_of(node, struct watched, node), frame);
+    }
+}
+
+/* A waiter left during tell_all() sits in `telling` or in the watched list: both unlink alike. */
+void watch_stir(struct watch *watch)
+{
+    size_t left = watch->jobs.count;
+    AUTO(free) void *memory = xcalloc(left, sizeof(struct watched *));
+    struct watched **all = memory;
+    size_t count = 0;
+    struct map_node *node = NULL;
+    while ((node = map_next(&watch->jobs, node)) != NULL) {
+        all[count++] = container_of(node, struct watched, node);
+    }
+    for (size_t i = 0; i < count; i++) {
+        tell(watch, all[i], NULL);
+    }
+}

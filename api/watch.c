@@ -7,6 +7,7 @@
 struct watched {
     struct map_node node;
     struct list waiters; /* waiter.link */
+    bool is_telling;     /* tell() walks over it and frees it afterwards when all have left */
     char id[];
 };
 
@@ -71,7 +72,7 @@ void watch_leave(struct waiter *waiter)
     waiter->watched = NULL;
     timer_stop(&waiter->timer);
     list_unlink(&waiter->link);
-    if (list_is_empty(&watched->waiters)) {
+    if (list_is_empty(&watched->waiters) && !watched->is_telling) {
         map_del(&waiter->watch->jobs, &watched->node);
         free(watched);
     }
@@ -97,25 +98,19 @@ static struct slice final_of(const struct waiter *waiter, const struct bus_frame
 }
 
 /* Waiters leave and join from inside their callbacks, so the list is taken apart first. */
-static void tell_all(struct watched *watched, const struct bus_frame *frame)
+static void tell(struct watch *watch, struct watched *watched, const struct bus_frame *frame)
 {
     struct list telling;
     list_init(&telling);
     list_splice(&telling, &watched->waiters);
-    struct waiter guard = {.watched = watched}; /* keeps `watched` until all are told */
-    list_push(&watched->waiters, &guard.link);
+    watched->is_telling = true;
     while (!list_is_empty(&telling)) {
         struct waiter *waiter = container_of(telling.next, struct waiter, link);
         list_unlink(&waiter->link);
         list_push(&watched->waiters, &waiter->link);
         waiter->fn(waiter, frame != NULL ? final_of(waiter, frame) : SLICE_NONE);
     }
-    list_unlink(&guard.link);
-}
-
-static void tell(struct watch *watch, struct watched *watched, const struct bus_frame *frame)
-{
-    tell_all(watched, frame);
+    watched->is_telling = false;
     if (list_is_empty(&watched->waiters)) {
         map_del(&watch->jobs, &watched->node);
         free(watched);
@@ -130,7 +125,6 @@ void watch_notify(struct watch *watch, const struct bus_frame *frame)
     }
 }
 
-/* A waiter left during tell_all() sits in `telling` or in the watched list: both unlink alike. */
 void watch_stir(struct watch *watch)
 {
     size_t left = watch->jobs.count;

@@ -1,0 +1,102 @@
+"""The command line against a running up: results on stdout, problems in one line, exit codes."""
+
+import json
+import subprocess
+
+import pytest
+
+from documents import document, library_handler, python_handler
+from millrace_up import BUILD
+
+
+@pytest.fixture
+def cli(up):
+    def run(*args, key=up.key, stdin=None):
+        import os
+        env = dict(os.environ, MILLRACE_URL=up.base.rsplit("/", 1)[0], MILLRACE_API_KEY=key)
+        return subprocess.run([str(BUILD / "millrace"), *args], capture_output=True, text=True,
+                              env=env, input=stdin, timeout=90)
+    return run
+
+
+def results(done, code=0):
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def one_line(done, code):
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def test_run_status(cli, noop):
+    job = results(cli("run", noop.id, '{"n": 1}'))
+    noop.wait(job["id"])
+    assert results(cli("status", noop.id, job["id"]))["output"] == {"n": 1}
+
+
+def test_runsync(cli, noop):
+    assert results(cli("runsync", noop.id, '{"n": 2}'))["output"] == {"n": 2}
+
+
+def test_stream(cli, make_endpoint):
+    endpoint = make_endpoint(python_handler("words.py"))
+    job = results(cli("run", endpoint.id, '{"text": "one two three"}'))
+    done = cli("stream", endpoint.id, job["id"])
+    assert done.returncode == 0, done.stderr
+    assert [word for word in ("one", "two", "three") if word in done.stdout] == ["one", "two", "three"]
+
+
+def test_cancel(cli, parked):
+    job = results(cli("run", parked.id, "{}"))
+    assert results(cli("cancel", parked.id, job["id"]))["status"] == "CANCELLED"
+
+
+def test_health(cli, parked):
+    assert results(cli("health", parked.id))["jobs"]["inQueue"] == 0
+
+
+def test_endpoints_apply_list_get_delete(cli, up, tmp_path):
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(document("from-cli", library_handler("noop.so"))))
+    assert cli("endpoints", "apply", "-f", str(path)).returncode == 0
+    try:
+        assert "from-cli" in cli("endpoints", "list").stdout
+        assert results(cli("runsync", "from-cli", "7"))["output"] == 7
+    finally:
+        assert cli("endpoints", "delete", "from-cli").returncode == 0
+    assert "from-cli" not in cli("endpoints", "list").stdout
+
+
+def test_broken_document_is_one_line(cli, tmp_path):
+    path = tmp_path / "document.json"
+    path.write_text('{"id": "x", "colour": 1, "handler": {"command": ["true"]}}')
+    assert "colour" in one_line(cli("endpoints", "apply", "-f", str(path)), 1)
+
+
+def test_wrong_key_is_one_line(cli, parked):
+    assert "key" in one_line(cli("health", parked.id, key="wrong"), 1).lower()
+
+
+def test_unknown_endpoint_and_job_are_one_line(cli, parked):
+    assert "no-such" in one_line(cli("health", "no-such"), 1)
+    one_line(cli("status", parked.id, "no-such"), 1)
+
+
+def test_bad_usage_is_exit_2(cli, parked):
+    one_line(cli("no-such-command"), 2)
+    one_line(cli("status", parked.id), 2)
+    one_line(cli("run", parked.id, "{"), 2)
+
+
+def test_failed_job_is_told_by_the_exit_code(cli, plain):
+    done = cli("runsync", plain.id, '{"do": "error"}')
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["status"] == "FAILED"
+
+
+def test_unreachable_server_is_one_line(up):
+    done = subprocess.run([str(BUILD / "millrace"), "health", "x", "--url", "http://127.0.0.1:1",
+                           "--api-key", "k"], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and len(done.stderr.strip().splitlines()) == 1

@@ -6,5 +6,12 @@
 typedef int (*command_fn)(int argc, char **argv);
 
 int cmd_up(int argc, char **argv);
+int cmd_endpoints(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_runsync(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_stream(int argc, char **argv);
+int cmd_cancel(int argc, char **argv);
+int cmd_health(int argc, char **argv);
 
 #endif

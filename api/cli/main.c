@@ -14,6 +14,13 @@ struct command {
 
 static const struct command commands[] = {
     {"up", "run all of Millrace on this machine", cmd_up},
+    {"endpoints", "list, create, update and delete endpoints", cmd_endpoints},
+    {"run", "queue one job", cmd_run},
+    {"runsync", "run one job and wait for its result", cmd_runsync},
+    {"status", "tell the state of a job", cmd_status},
+    {"stream", "print the stream of a job as it comes", cmd_stream},
+    {"cancel", "stop a job, waiting or running", cmd_cancel},
+    {"health", "count the jobs and workers of an endpoint", cmd_health},
 };
 
 static void print_help(void)

@@ -1,4 +1,5 @@
-/* Growable bytes: doubling growth, hard maximum, sticky overflow. */
+/* Growable bytes: doubling growth, hard maximum, sticky overflow. Behind the capacity is one byte
+ * more, for the terminator that formatting writes. */
 #include "base/buf.h"
 
 #include <stdio.h>
@@ -43,7 +44,7 @@ enum err buf_reserve(struct buf *buf, size_t more)
     size_t cap = buf->cap ? buf->cap * 2 : 256;
     cap = cap < need ? need : cap;
     cap = cap > max ? max : cap;
-    buf->ptr = xrealloc(buf->ptr, cap);
+    buf->ptr = xrealloc(buf->ptr, cap + 1);
     buf->cap = cap;
     return ERR_OK;
 }
@@ -94,8 +95,8 @@ enum err buf_vprintf(struct buf *buf, const char *format, va_list args)
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
     ensure(len >= 0);
-    enum err err = buf_reserve(buf, (size_t)len + 1);
-    if (err == ERR_OK) {
+    enum err err = buf_reserve(buf, (size_t)len);
+    if (err == ERR_OK && len > 0) {
         (void)vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, again);
         buf->len += (size_t)len;
     }

@@ -1,11 +1,23 @@
 /* Slice helpers that are too long for the header. */
 #include "base/slice.h"
 
-#include <strings.h>
+static char to_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
+/* Not strncasecmp(): that one stops at a zero byte and asks the locale. */
 bool slice_eq_nocase(struct slice a, struct slice b)
 {
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (to_lower(a.ptr[i]) != to_lower(b.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool is_blank(char c)

@@ -226,11 +226,31 @@ static enum err read_target(struct http_parse *parse, struct slice target)
     return ERR_OK;
 }
 
+static bool is_control(char c)
+{
+    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* Eight bytes at a time: is one of them below 0x20 or DEL? A tab is, too; the caller looks closer.
+ */
+static bool may_have_control(const char *eight)
+{
+    static const uint64_t ones = 0x0101010101010101;
+    uint64_t word;
+    memcpy(&word, eight, sizeof(word));
+    uint64_t low = (word - ones * 0x20) & ~word;
+    uint64_t del = word ^ (ones * 0x7f);
+    del = (del - ones) & ~del;
+    return ((low | del) & (ones * 0x80)) != 0;
+}
+
 static bool has_control(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+    size_t i = 0;
+    while (i < text.len) {
+        if (text.len - i >= 8 && !may_have_control(text.ptr + i)) {
+            i += 8;
+        } else if (is_control(text.ptr[i++])) {
             return true;
         }
     }
@@ -352,16 +372,18 @@ static enum err check_framing(struct http_parse *parse, const struct seen *seen)
 
 static bool is_name(struct slice name)
 {
-    static const char marks[] = "!#$%&'*+-.^_`|~";
+    static const bool may_be_in_name[256] = {
+        ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['!'] = true,
+        ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
+        ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
+        ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true,
+        ['|'] = true,         ['~'] = true,
+    };
+    bool is_good = name.len > 0;
     for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        char lower = (char)(c | 0x20);
-        if (!(lower >= 'a' && lower <= 'z') && !is_digit(c) &&
-            memchr(marks, c, sizeof(marks) - 1) == NULL) {
-            return false;
-        }
+        is_good &= may_be_in_name[(unsigned char)name.ptr[i]];
     }
-    return name.len > 0;
+    return is_good;
 }
 
 static enum err read_header(struct http_parse *parse, struct slice line, struct http_header *ret)

@@ -79,7 +79,7 @@ static void endpoints_stored(struct store_call *call, enum err err, const struct
     }
     int64_t version = reply_int(reply, 0);
     if (version < 0) {
-        char detail[128];
+        char detail[2 * ID_MAX + 80];
         (void)snprintf(detail, sizeof(detail),
                        "endpoint %s exists: change it with PATCH /v1/endpoints/%s", op->id, op->id);
         op_reply_error(op, ERR_CONFLICT, detail);

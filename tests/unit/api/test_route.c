@@ -1,0 +1,61 @@
+/* The table of paths. */
+#include "test.h"
+
+#include "route.h"
+
+static enum err find(enum http_method method, const char *path, struct route_match *match)
+{
+    return route_find(method, slice_of(path), match);
+}
+
+static void path_parts_are_cut_out(void **state)
+{
+    (void)state;
+    struct route_match match;
+    assert_int_equal(find(HTTP_GET, "/v2/my-ep/status/abc-u1", &match), ERR_OK);
+    assert_slice(match.ep, "my-ep");
+    assert_slice(match.id, "abc-u1");
+}
+
+static void status_takes_get_and_post(void **state)
+{
+    (void)state;
+    struct route_match match;
+    assert_int_equal(find(HTTP_GET, "/v2/e/status/x", &match), ERR_OK);
+    assert_int_equal(find(HTTP_POST, "/v2/e/status/x", &match), ERR_OK);
+    assert_int_equal(find(HTTP_DELETE, "/v2/e/status/x", &match), ERR_METHOD_NOT_ALLOWED);
+}
+
+static void wrong_method_names_all_methods_of_the_path(void **state)
+{
+    (void)state;
+    struct route_match match;
+    struct buf names = BUF_INIT;
+    assert_int_equal(find(HTTP_PUT, "/v1/endpoints/e", &match), ERR_METHOD_NOT_ALLOWED);
+    route_allow(match.allowed, &names);
+    assert_slice(buf_slice(&names), "GET, PATCH, DELETE");
+    buf_done(&names);
+}
+
+static void other_paths_are_not_found(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {
+        "/",           "/v2",          "/v2/e",    "/v2/e/runs",
+        "/v2/e/run/x", "/v2/e/status", "/v2//run", "/v2/e/status/x/y"};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        struct route_match match;
+        assert_int_equal(find(HTTP_POST, paths[i], &match), ERR_NOT_FOUND);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(path_parts_are_cut_out),
+        cmocka_unit_test(status_takes_get_and_post),
+        cmocka_unit_test(wrong_method_names_all_methods_of_the_path),
+        cmocka_unit_test(other_paths_are_not_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

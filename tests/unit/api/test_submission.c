@@ -1,0 +1,119 @@
+/* The body of /run: what is accepted, what is carried, what is refused. */
+#include "test.h"
+
+#include "ops/submission.h"
+
+static struct endpoint endpoint = {
+    .execution_timeout_ms = 600000, .queue_ttl_s = 86400, .workers_max = 3};
+
+struct fixture {
+    struct submit_args args;
+    struct buf members, problem;
+};
+
+static int setup(void **state)
+{
+    *state = xcalloc(1, sizeof(struct fixture));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    buf_done(&fixture->members);
+    buf_done(&fixture->problem);
+    free(fixture);
+    return 0;
+}
+
+static enum err parse(struct fixture *fixture, const char *body)
+{
+    return submission_parse(slice_of(body), &endpoint, &fixture->args, &fixture->members,
+                            &fixture->problem);
+}
+
+static void input_is_carried_byte_for_byte(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(parse(fixture,
+                           "{ \"input\" : {\"n\": 9007199254740993, \"d\": 1e400, "
+                           "\"u\": \"\\u00e9\\ud83d\\ude00\", \"k\": {\"a\":1,\"a\":2}} }"),
+                     ERR_OK);
+    assert_slice(fixture->args.members,
+                 "\"input\":{\"n\": 9007199254740993, \"d\": 1e400, "
+                 "\"u\": \"\\u00e9\\ud83d\\ude00\", \"k\": {\"a\":1,\"a\":2}}");
+}
+
+static void members_for_the_worker_follow_and_others_are_dropped(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(parse(fixture, "{\"x\":1,\"s3Config\":{\"a\":2},\"webhook\":\"http://h/\","
+                                    "\"input\":{}}"),
+                     ERR_OK);
+    assert_slice(fixture->args.members,
+                 "\"input\":{},\"webhook\":\"http://h/\",\"s3Config\":{\"a\":2}");
+}
+
+static void policy_is_clamped_and_zero_means_default(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(parse(fixture, "{\"input\":1,\"policy\":{\"executionTimeout\":3000,"
+                                    "\"ttl\":99999999999,\"lowPriority\":true}}"),
+                     ERR_OK);
+    assert_int_equal(fixture->args.execution_ms, 5000);
+    assert_int_equal(fixture->args.ttl_ms, 604800000);
+    assert_true(fixture->args.has_own_ttl);
+    assert_true(fixture->args.is_low_priority);
+    assert_int_equal(parse(fixture, "{\"input\":1,\"policy\":{\"executionTimeout\":0}}"), ERR_OK);
+    assert_int_equal(fixture->args.execution_ms, 600000);
+    assert_false(fixture->args.has_own_ttl);
+}
+
+static void bad_bodies_are_refused_with_the_reason(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *body, *reason;
+    } cases[] = {
+        {"", "JSON object"},
+        {"[1]", "JSON object"},
+        {"{\"input\":", "byte"},
+        {"{}", "input is required"},
+        {"{\"input\":null}", "input is required"},
+        {"{\"input\":1,\"input\":2}", "input"},
+        {"{\"input\":1,\"policy\":5}", "policy"},
+        {"{\"input\":1,\"policy\":{\"ttl\":\"x\"}}", "policy.ttl"},
+        {"{\"input\":1,\"policy\":{\"executionTimeout\":-1}}", "policy.executionTimeout"},
+        {"{\"input\":1,\"policy\":{\"lowPriority\":1}}", "policy.lowPriority"},
+        {"{\"input\":1,\"webhook\":5}", "webhook"},
+        {"{\"input\":1,\"s3Config\":[]}", "s3Config"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buf_clear(&fixture->problem);
+        assert_int_not_equal(parse(fixture, cases[i].body), ERR_OK);
+        (void)buf_put_char(&fixture->problem, '\0');
+        assert_non_null(strstr(fixture->problem.ptr, cases[i].reason));
+    }
+}
+
+static void queue_rule_follows_workers_max(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(parse(fixture, "{\"input\":1}"), ERR_OK);
+    assert_int_equal(fixture->args.waiting_max, 1500);
+    struct endpoint none = {.workers_max = 0};
+    assert_int_equal(endpoint_waiting_max(&none), 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(input_is_carried_byte_for_byte, setup, teardown),
+        cmocka_unit_test_setup_teardown(members_for_the_worker_follow_and_others_are_dropped, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(policy_is_clamped_and_zero_means_default, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_bodies_are_refused_with_the_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(queue_rule_follows_workers_max, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -34,6 +34,13 @@ void leader_start(struct leader *leader, const struct leader_config *config)
     timer_start(leader->loop, &leader->timer, 0, leader_ask);
 }
 
+void leader_reconnected(struct leader *leader)
+{
+    if (timer_is_running(&leader->timer)) {
+        timer_start(leader->loop, &leader->timer, 0, leader_ask);
+    }
+}
+
 static void leader_ask(struct timer *timer)
 {
     struct leader *leader = container_of(timer, struct leader, timer);
@@ -69,7 +76,7 @@ static void set_epoch(struct leader *leader, int64_t epoch)
     int64_t before = leader->epoch;
     leader->epoch = epoch;
     if (before != 0) {
-        log_warn("leader.lost", "epoch=%" PRId64, before);
+        log_info("leader.ended", "epoch=%" PRId64, before);
         leader->on_change(leader->arg, false);
     }
     if (epoch != 0) {

@@ -37,6 +37,7 @@ struct leader_config {
 };
 
 void leader_start(struct leader *leader, const struct leader_config *config);
+void leader_reconnected(struct leader *leader); /* Redis is there again: ask without waiting */
 /* Reads the clock: true at the moment of the call, also in a process that has just been paused. */
 bool leader_is_leading(const struct leader *leader);
 /* Redis has refused a write because a younger leader exists. */

@@ -158,6 +158,7 @@ static void on_store_change(void *arg, bool is_ready)
     struct scheduler *scheduler = arg;
     if (is_ready) {
         log_info("store.ready", "leading=%d", scheduler->leader.epoch != 0);
+        leader_reconnected(&scheduler->leader);
         roster_reconnected(&scheduler->tick.roster);
         tick_wake(&scheduler->tick);
     } else {

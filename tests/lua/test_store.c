@@ -1,0 +1,272 @@
+/* The connection to Redis against a real one: each call ends exactly once, whatever Redis does. */
+#include "test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/spawn.h"
+#include "queue/queue.h"
+
+struct fixture {
+    char dir[64];
+    char url[128];
+    pid_t redis;
+    struct loop *loop;
+    struct store *store;
+    struct timer deadline;
+    int left; /* calls that have not ended */
+};
+
+struct probe {
+    struct store_call call;
+    struct fixture *fixture;
+    int ended;
+    enum err err;
+    int64_t number;
+    struct buf text;
+};
+
+static void redis_start(struct fixture *fixture)
+{
+    char socket[96];
+    (void)snprintf(socket, sizeof(socket), "%s/r.sock", fixture->dir);
+    char *argv[] = {"redis-server", "--port",       "0",   "--unixsocket",
+                    socket,         "--save",       "",    "--dir",
+                    fixture->dir,   "--appendonly", "yes", NULL};
+    const char *problem = NULL;
+    assert_int_equal(spawn_start(&(struct spawn){.argv = argv,
+                                                 .stdin_fd = -1,
+                                                 .stdout_fd = -1,
+                                                 .stderr_fd = -1,
+                                                 .death_signal = SIGKILL},
+                                 &fixture->redis, &problem),
+                     ERR_OK);
+}
+
+static void redis_stop(struct fixture *fixture, int number)
+{
+    if (fixture->redis > 0) {
+        (void)kill(fixture->redis, number);
+        (void)waitpid(fixture->redis, NULL, 0);
+        fixture->redis = 0;
+    }
+}
+
+static void store_start(struct fixture *fixture, uint64_t wait_ms)
+{
+    fixture->loop = loop_new();
+    fixture->store =
+        store_new(fixture->loop, &(struct store_config){.url = fixture->url, .wait_ms = wait_ms});
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = xcalloc(1, sizeof(*fixture));
+    (void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/mrstoreXXXXXX");
+    assert_non_null(mkdtemp(fixture->dir));
+    (void)snprintf(fixture->url, sizeof(fixture->url), "unix://%s/r.sock", fixture->dir);
+    redis_start(fixture);
+    store_start(fixture, 20000);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    timer_stop(&fixture->deadline);
+    store_close(fixture->store);
+    loop_free(fixture->loop);
+    redis_stop(fixture, SIGKILL);
+    char *argv[] = {"rm", "-rf", fixture->dir, NULL};
+    pid_t pid = 0;
+    const char *problem = NULL;
+    assert_int_equal(
+        spawn_start(&(struct spawn){.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1},
+                    &pid, &problem),
+        ERR_OK);
+    (void)waitpid(pid, NULL, 0);
+    free(fixture);
+    return 0;
+}
+
+static void on_end(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct probe *probe = container_of(call, struct probe, call);
+    probe->ended++;
+    probe->err = err;
+    probe->number = reply_int(reply, -1);
+    (void)buf_put_slice(&probe->text, reply_slice(reply));
+    if (--probe->fixture->left == 0) {
+        loop_stop(probe->fixture->loop);
+    }
+}
+
+static void on_deadline(struct timer *timer)
+{
+    loop_stop(container_of(timer, struct fixture, deadline)->loop);
+}
+
+/* Runs until all started calls have ended; a generous limit turns a hang into a failure. */
+static void run(struct fixture *fixture)
+{
+    timer_start(fixture->loop, &fixture->deadline, 60000, on_deadline);
+    loop_run(fixture->loop);
+    timer_stop(&fixture->deadline);
+    assert_int_equal(fixture->left, 0);
+}
+
+static void command(struct fixture *fixture, struct probe *probe, const char *verb,
+                    const char *argument)
+{
+    *probe = (struct probe){.fixture = fixture};
+    fixture->left++;
+    const struct slice args[] = {slice_of(verb), slice_of(argument)};
+    store_command(fixture->store, &probe->call, args, argument != NULL ? 2 : 1, on_end);
+}
+
+static void submit(struct fixture *fixture, struct probe *probe, const char *id, int64_t max)
+{
+    *probe = (struct probe){.fixture = fixture};
+    fixture->left++;
+    const struct submit_args args = {.id = slice_of(id),
+                                     .members = SLICE("\"input\":1"),
+                                     .execution_ms = 5000,
+                                     .ttl_ms = 60000,
+                                     .retention_ms = 60000,
+                                     .waiting_max = max,
+                                     .token = SLICE("0123456789abcdef")};
+    queue_submit(fixture->store, &probe->call, SLICE("e"), &args, on_end);
+}
+
+static void command_gets_its_reply(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probe;
+    command(fixture, &probe, "PING", NULL);
+    run(fixture);
+    assert_int_equal(probe.err, ERR_OK);
+    assert_slice(buf_slice(&probe.text), "PONG");
+    buf_done(&probe.text);
+}
+
+static void joined_calls_get_their_own_items(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[4];
+    submit(fixture, &probes[0], "a", 1);
+    submit(fixture, &probes[1], "b", 1);
+    submit(fixture, &probes[2], "c", 1);
+    submit(fixture, &probes[3], "a", 1000);
+    run(fixture);
+    const int64_t expected[] = {SUBMIT_STORED, SUBMIT_STORED, SUBMIT_REFUSED, SUBMIT_STORED_BEFORE};
+    for (size_t i = 0; i < COUNT_OF(probes); i++) {
+        assert_int_equal(probes[i].err, ERR_OK);
+        assert_int_equal(probes[i].number, expected[i]);
+    }
+}
+
+static void script_is_loaded_again_after_a_flush(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    submit(fixture, &probes[0], "a", 9);
+    run(fixture);
+    command(fixture, &probes[1], "SCRIPT", "FLUSH");
+    run(fixture);
+    submit(fixture, &probes[2], "b", 9);
+    run(fixture);
+    assert_int_equal(probes[2].number, SUBMIT_STORED);
+    buf_done(&probes[1].text);
+}
+
+static void calls_wait_for_a_redis_that_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    submit(fixture, &probes[0], "a", 9);
+    run(fixture);
+    redis_stop(fixture, SIGTERM);
+    submit(fixture, &probes[1], "a", 9);
+    submit(fixture, &probes[2], "b", 9);
+    redis_start(fixture);
+    run(fixture);
+    assert_int_equal(probes[1].number, SUBMIT_STORED_BEFORE);
+    assert_int_equal(probes[2].number, SUBMIT_STORED);
+}
+
+static void calls_end_when_redis_stays_away(void **state)
+{
+    struct fixture *fixture = *state;
+    store_close(fixture->store);
+    loop_free(fixture->loop);
+    redis_stop(fixture, SIGKILL);
+    store_start(fixture, 300);
+    struct probe probes[2];
+    submit(fixture, &probes[0], "a", 9);
+    command(fixture, &probes[1], "PING", NULL);
+    run(fixture);
+    assert_int_equal(probes[0].err, ERR_STORE_AWAY);
+    assert_int_equal(probes[1].err, ERR_STORE_AWAY);
+    assert_int_equal(probes[0].ended, 1);
+}
+
+static void full_memory_is_a_refusal_that_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probe;
+    *(&probe) = (struct probe){.fixture = fixture};
+    fixture->left++;
+    const struct slice args[] = {SLICE("CONFIG"), SLICE("SET"), SLICE("maxmemory"), SLICE("1")};
+    store_command(fixture->store, &probe.call, args, COUNT_OF(args), on_end);
+    run(fixture);
+    buf_done(&probe.text);
+    submit(fixture, &probe, "a", 9);
+    run(fixture);
+    assert_int_equal(probe.err, ERR_STORE_REFUSED);
+    assert_non_null(strstr(store_problem(fixture->store), "maxmemory"));
+}
+
+static void detached_call_stays_silent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[2];
+    submit(fixture, &probes[0], "a", 9);
+    store_detach(&probes[0].call);
+    fixture->left--;
+    submit(fixture, &probes[1], "b", 9);
+    run(fixture);
+    assert_int_equal(probes[0].ended, 0);
+    assert_int_equal(probes[1].number, SUBMIT_STORED);
+}
+
+static void closing_ends_what_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probe;
+    submit(fixture, &probe, "a", 9);
+    store_close(fixture->store);
+    fixture->store = NULL;
+    assert_int_equal(probe.ended, 1);
+    assert_int_equal(probe.err, ERR_CLOSING);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(command_gets_its_reply),
+        TEST(joined_calls_get_their_own_items),
+        TEST(script_is_loaded_again_after_a_flush),
+        TEST(calls_wait_for_a_redis_that_comes_back),
+        TEST(calls_end_when_redis_stays_away),
+        TEST(full_memory_is_a_refusal_that_says_so),
+        TEST(detached_call_stays_silent),
+        TEST(closing_ends_what_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -44,7 +44,7 @@ static inline bool slice_starts(struct slice a, struct slice prefix)
 static inline struct slice slice_from(struct slice a, size_t start)
 {
     ensure(start <= a.len);
-    return (struct slice){a.ptr + start, a.len - start};
+    return start > 0 ? (struct slice){a.ptr + start, a.len - start} : a;
 }
 
 static inline char *slice_dup(struct slice a)

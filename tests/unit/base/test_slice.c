@@ -45,6 +45,7 @@ static void the_rest_begins_where_asked(void **state)
     (void)state;
     assert_slice(slice_from(SLICE("abc"), 1), "bc");
     assert_slice(slice_from(SLICE("abc"), 3), "");
+    assert_int_equal(slice_from(SLICE_NONE, 0).len, 0);
 }
 
 static void a_missing_text_is_an_empty_slice(void **state)

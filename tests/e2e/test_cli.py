@@ -92,8 +92,15 @@ def test_bad_usage_is_exit_2(cli, parked):
 
 def test_failed_job_is_told_by_the_exit_code(cli, plain):
     done = cli("runsync", plain.id, '{"do": "error"}')
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["status"] == "FAILED"
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (3, "FAILED")
+
+
+@pytest.mark.parametrize("code, state", [(4, "CANCELLED"), (6, "IN_QUEUE")])
+def test_status_tells_the_state_by_the_exit_code(cli, parked, code, state):
+    job_id = parked.run({})
+    if state == "CANCELLED":
+        parked.cancel(job_id)
+    assert results(cli("status", parked.id, job_id), code)["status"] == state
 
 
 def test_unreachable_server_is_one_line(up):

@@ -161,7 +161,10 @@ class Up:
         return self.request("POST", path, json=json, **options)
 
     def apply(self, document):
+        """Creates the endpoint, or changes it when it exists."""
         reply = self.post("/v1/endpoints", document)
+        if reply.status_code == 409:
+            reply = self.request("PATCH", "/v1/endpoints/" + document["id"], json=document)
         assert reply.status_code == 200, reply.text
         return Endpoint(self, document["id"])
 

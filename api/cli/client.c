@@ -189,7 +189,7 @@ static void set_body(struct client *client, const struct call *call)
     bool has_body = call->body.ptr != NULL;
     bool is_post = strcmp(call->method, "POST") == 0;
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER,
-                           has_body ? client->json_headers : client->headers);
+                           has_body || is_post ? client->json_headers : client->headers);
     if (has_body || is_post) {
         (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);

@@ -11,7 +11,7 @@
 #include "message.h"
 
 #define SLICE_TERMINAL_MS 1000
-#define SLICE_MS 20000
+#define SLICE_MS 5000         /* so that a handler that cannot start is told soon */
 #define REASON_AFTER_MS 10000 /* short waits need no explanation */
 #define FAILURES_MAX 12       /* with the pauses below about 30 s */
 #define PAUSE_MS 250

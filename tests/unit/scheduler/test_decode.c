@@ -1,0 +1,121 @@
+/* What agents wrote: good values, and everything else. */
+#include "test.h"
+
+#include "decode.h"
+
+static void a_worker_is_decoded(void **state)
+{
+    (void)state;
+    struct worker_value worker;
+    assert_int_equal(decode_worker(SLICE("running 2 1767225600000 7 agent-0"), &worker), ERR_OK);
+    assert_int_equal(worker.state, WORKER_BUSY);
+    assert_int_equal(worker.held, 2);
+    assert_int_equal(worker.since_ms, 1767225600000);
+    assert_int_equal(worker.version, 7);
+    assert_slice(worker.agent, "agent-0");
+}
+
+static void an_idle_worker_that_holds_a_job_is_busy(void **state)
+{
+    (void)state;
+    struct worker_value worker;
+    assert_int_equal(decode_worker(SLICE("idle 1 5 1 a"), &worker), ERR_OK);
+    assert_int_equal(worker.state, WORKER_BUSY);
+}
+
+static void a_malformed_worker_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        " ",
+        "idle",
+        "idle 0",
+        "idle 0 5",
+        "idle 0 5 1",
+        "idle 0 5 1 ",
+        "sleeping 0 5 1 a",
+        "idle x 5 1 a",
+        "idle 0 5x 1 a",
+        "idle -1 5 1 a",
+        "idle 0 99999999999999999999 1 a",
+        "idle 0 5 1 a b",
+        "idle 0 5 1 a/b",
+        "idle  0 5 1 a",
+        "Idle 0 5 1 a",
+        "\xff\xfe",
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct worker_value worker;
+        assert_int_equal(decode_worker(slice_of(bad[i]), &worker), ERR_STORE_REPLY);
+    }
+    struct worker_value worker;
+    assert_int_equal(decode_worker(SLICE_NONE, &worker), ERR_STORE_REPLY);
+    assert_int_equal(decode_worker(SLICE("idle 0 5 1 a\0b"), &worker), ERR_STORE_REPLY);
+}
+
+static void assert_agent(const char *text, int64_t slots, int64_t gpus)
+{
+    struct agent_value agent;
+    assert_int_equal(decode_agent(slice_of(text), &agent), ERR_OK);
+    assert_int_equal(agent.slots, slots);
+    assert_int_equal(agent.gpus, gpus);
+}
+
+static void an_agent_is_decoded(void **state)
+{
+    (void)state;
+    assert_agent(
+        "{\"host\":\"h\",\"slots\":4,\"gpus\":[{\"uuid\":\"GPU-1\"},{\"uuid\":\"GPU-2\"}]}", 4, 2);
+    assert_agent("{\"slots\":2}", 2, 0);
+    assert_agent("{}", 0, 0);
+    assert_agent("{\"slots\":1,\"gpus\":[]}", 1, 0);
+    assert_agent("{\"slots\":1,\"gpus\":\"none\"}", 1, 0);
+}
+
+static void claims_of_an_agent_are_bounded(void **state)
+{
+    (void)state;
+    assert_agent("{\"slots\":-3}", 0, 0);
+    assert_agent("{\"slots\":1000000000}", SLOTS_MAX, 0);
+}
+
+static void a_malformed_agent_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",      "[]",
+                                      "4",     "{\"slots\":\"4\"}",
+                                      "{",     "{\"slots\":1.5}",
+                                      "null",  "{\"slots\":null}",
+                                      "\xff",  "{\"slots\":4}x",
+                                      "{\"a}", "{\"slots\":1,\"slots\":2}"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct agent_value agent;
+        assert_int_equal(decode_agent(slice_of(bad[i]), &agent), ERR_STORE_REPLY);
+    }
+}
+
+static void a_prefix_gives_its_endpoint(void **state)
+{
+    (void)state;
+    assert_slice(decode_prefix(SLICE("mr:{echo}:")), "echo");
+    assert_slice(decode_prefix(SLICE("mr:{}:")), "");
+    assert_slice(decode_prefix(SLICE("mr:{echo}")), "");
+    assert_slice(decode_prefix(SLICE("echo")), "");
+    assert_slice(decode_prefix(SLICE("mr:{:")), "");
+    assert_slice(decode_prefix(SLICE_NONE), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_worker_is_decoded),
+        cmocka_unit_test(an_idle_worker_that_holds_a_job_is_busy),
+        cmocka_unit_test(a_malformed_worker_is_refused),
+        cmocka_unit_test(an_agent_is_decoded),
+        cmocka_unit_test(claims_of_an_agent_are_bounded),
+        cmocka_unit_test(a_malformed_agent_is_refused),
+        cmocka_unit_test(a_prefix_gives_its_endpoint),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

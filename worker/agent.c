@@ -1,0 +1,332 @@
+/* Registers, beats, converges, says goodbye.
+ *
+ *   boot (give back what an earlier agent held) -> beat every second and when told to -> converge
+ *   stop: wish is nothing, drain -> reports are out -> goodbye -> the loop ends
+ *
+ * The beat's answer is the whole assignment, so a lost message costs a second. While Redis is away
+ * the last wish stands. Channels are hints; after each (re)subscription everything is read again.
+ */
+#include "agent.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "boot.h"
+#include "gpu/gpu.h"
+#include "group.h"
+#include "plane.h"
+#include "stop.h"
+
+#define BEAT_MS 1000
+#define GOODBYE_MS 2000 /* longest wait for the last reports and the goodbye */
+
+static void on_booted(struct agent *agent);
+static void beat_start(struct agent *agent);
+static void beat_due(struct timer *timer);
+static void beat_answered(struct store_call *call, enum err err, const struct reply *reply);
+static void goodbye_start(struct agent *agent);
+static void goodbye_said(struct store_call *call, enum err err, const struct reply *reply);
+
+/* ---- registration ---- */
+
+static char *describe(const struct agent *agent)
+{
+    struct buf out = BUF_INIT;
+    buf_put_str(&out, "{\"host\":");
+    buf_put_json_str(&out, slice_of(agent->host));
+    buf_printf(&out, ",\"slots\":%lld,\"pid\":%d,\"version\":\"" MILLRACE_VERSION "\",\"gpus\":",
+               agent->is_stopping ? 0LL : (long long)agent->config.slots, (int)getpid());
+    gpus_put_json(agent->config.gpus, &out);
+    buf_put_char(&out, '}');
+    return buf_take_str(&out);
+}
+
+static void on_store_change(void *arg, bool is_ready)
+{
+    struct agent *agent = arg;
+    if (!is_ready) {
+        log_warn("store.away", "detail=%s", log_quote(slice_of(store_problem(agent->store))));
+        return;
+    }
+    log_info("store.ready", "slots=%lld", (long long)agent->config.slots);
+    list_each (at, &agent->groups) {
+        taker_reclaim(&container_of(at, struct group, link)->taker);
+    }
+}
+
+static void refresh_all(struct agent *agent)
+{
+    list_each (at, &agent->groups) {
+        group_refresh(container_of(at, struct group, link));
+    }
+}
+
+/* "mr:conf" carries the prefix "mr:{ep}:". */
+static void on_conf_message(struct agent *agent, struct slice message)
+{
+    static const struct slice head = SLICE("mr:{");
+    if (message.len == 0) {
+        refresh_all(agent);
+        return;
+    }
+    if (slice_starts(message, head) && message.len > head.len + 2) {
+        struct slice ep = {message.ptr + head.len, message.len - head.len - 2};
+        struct group *group = agent_group(agent, ep);
+        if (group != NULL) {
+            group_refresh(group);
+        }
+    }
+}
+
+static void on_message(struct slice channel, struct slice message, void *arg)
+{
+    struct agent *agent = arg;
+    if (slice_is(channel, "mr:conf")) {
+        on_conf_message(agent, message);
+        return;
+    }
+    struct slice rest = message;
+    struct slice word = slice_cut(&rest, ' ');
+    if (slice_is(word, "stop")) {
+        struct slice id = slice_cut(&rest, ' ');
+        stop_message(agent, id, slice_to_i64_or(rest, -1));
+    } else if (agent->is_booted) { /* "assign", or subscribed again */
+        beat_start(agent);
+    }
+}
+
+struct agent *agent_new(struct loop *loop, const struct agent_config *config)
+{
+    struct agent *agent = xcalloc(1, sizeof(*agent));
+    agent->config = *config;
+    agent->loop = loop;
+    list_init(&agent->groups);
+    map_init(&agent->workers);
+    if (gethostname(agent->host, sizeof(agent->host) - 1) != 0) {
+        agent->host[0] = '\0';
+    }
+    agent->description = describe(agent);
+    agent->reaper = reaper_new(loop);
+    enum err err = plane_new(agent, &agent->plane);
+    if (err != ERR_OK) {
+        log_error("plane.no_start", "err=%s", err_name(err));
+        agent_free(agent);
+        return NULL;
+    }
+    struct store_config store = {
+        .url = config->redis_url, .on_change = on_store_change, .arg = agent};
+    agent->store = store_new(loop, &store);
+    agent->bus = bus_new(loop);
+    agent->feed = feed_new(loop, config->redis_url, on_message, agent);
+    AUTO_STR channel = xasprintf("mr:agent:%s", config->id);
+    feed_add(agent->feed, channel);
+    feed_add(agent->feed, "mr:conf");
+    agent->boot = boot_start(agent, on_booted);
+    return agent;
+}
+
+static void on_booted(struct agent *agent)
+{
+    boot_free(agent->boot);
+    agent->boot = NULL;
+    agent->is_booted = true;
+    beat_start(agent);
+}
+
+/* ---- beat ---- */
+
+struct group *agent_group(struct agent *agent, struct slice ep)
+{
+    list_each (at, &agent->groups) {
+        struct group *group = container_of(at, struct group, link);
+        if (slice_is(ep, group->ep)) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
+static void beat_start(struct agent *agent)
+{
+    if (store_call_is_waiting(&agent->beat_call)) {
+        agent->beat_again = true;
+        return;
+    }
+    agent->beat_again = false;
+    timer_start(agent->loop, &agent->beat_timer, BEAT_MS, beat_due);
+    queue_beat(agent->store, &agent->beat_call, slice_of(agent->config.id),
+               slice_of(agent->description), beat_answered);
+}
+
+static void beat_due(struct timer *timer)
+{
+    struct agent *agent = container_of(timer, struct agent, beat_timer);
+    timer_start(agent->loop, timer, BEAT_MS, beat_due);
+    if (!store_call_is_waiting(&agent->beat_call)) {
+        beat_start(agent);
+    }
+}
+
+static bool take_wishes(struct agent *agent, const struct reply *reply)
+{
+    bool is_changed = false;
+    list_each (at, &agent->groups) {
+        container_of(at, struct group, link)->wished = 0;
+    }
+    for (size_t i = 1; i + 1 < reply_count(reply); i += 2) {
+        struct slice ep = reply_slice(reply_at(reply, i));
+        int64_t wanted = reply_int(reply_at(reply, i + 1), 0);
+        if (!endpoint_id_is_valid(ep) || wanted < 0) {
+            continue;
+        }
+        struct group *group = agent_group(agent, ep);
+        if (group == NULL && wanted > 0) {
+            group = group_new(agent, ep);
+        }
+        if (group != NULL) {
+            group->wished = wanted;
+        }
+    }
+    list_each_safe (at, &agent->groups) {
+        struct group *group = container_of(at, struct group, link);
+        is_changed = is_changed || group->wanted != group->wished;
+        group->wanted = group->wished;
+        if (group_is_idle(group)) {
+            group_free(group);
+        }
+    }
+    return is_changed;
+}
+
+static void beat_answered(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct agent *agent = container_of(call, struct agent, beat_call);
+    if (err == ERR_OK && take_wishes(agent, reply)) {
+        agent_converge(agent);
+    }
+    if (agent->beat_again) {
+        beat_start(agent);
+    }
+}
+
+/* ---- converge ---- */
+
+size_t agent_slot_count(const struct agent *agent)
+{
+    size_t count = 0;
+    list_each (at, &agent->groups) {
+        count += group_slot_count(container_of(at, struct group, link));
+    }
+    return count;
+}
+
+static void converge(struct timer *timer)
+{
+    struct agent *agent = container_of(timer, struct agent, converge_timer);
+    list_each (at, &agent->groups) {
+        group_shrink(container_of(at, struct group, link));
+    }
+    size_t used = agent_slot_count(agent), most = (size_t)agent->config.slots;
+    size_t places = used < most ? most - used : 0;
+    list_each (at, &agent->groups) {
+        group_grow(container_of(at, struct group, link), &places);
+    }
+    agent_check_stopped(agent);
+}
+
+void agent_converge(struct agent *agent)
+{
+    timer_start(agent->loop, &agent->converge_timer, 0, converge);
+}
+
+/* ---- stop ---- */
+
+void agent_stop(struct agent *agent)
+{
+    log_info("agent.stop", "slots=%zu", agent_slot_count(agent));
+    agent->is_stopping = true;
+    free(agent->description);
+    agent->description = describe(agent); /* no slots: nobody assigns anything any more */
+    boot_free(agent->boot);
+    agent->boot = NULL;
+    if (agent->is_booted) {
+        beat_start(agent);
+    }
+    agent_converge(agent);
+}
+
+static bool is_quiet(const struct agent *agent)
+{
+    list_each (at, &agent->groups) {
+        if (!report_is_sent(&container_of(at, struct group, link)->report)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void goodbye_over(struct timer *timer)
+{
+    loop_stop(container_of(timer, struct agent, goodbye_timer)->loop);
+}
+
+void agent_check_stopped(struct agent *agent)
+{
+    if (!agent->is_stopping || agent_slot_count(agent) > 0 ||
+        store_call_is_waiting(&agent->goodbye_call)) {
+        return;
+    }
+    list_each (at, &agent->groups) {
+        if (!list_is_empty(&container_of(at, struct group, link)->jobs)) {
+            return;
+        }
+    }
+    if (!timer_is_running(&agent->goodbye_timer)) {
+        timer_start(agent->loop, &agent->goodbye_timer, GOODBYE_MS, goodbye_over);
+    }
+    if (is_quiet(agent)) {
+        goodbye_start(agent);
+    }
+}
+
+static void goodbye_start(struct agent *agent)
+{
+    const struct slice args[] = {SLICE("HDEL"), SLICE("mr:{sys}:beats"),
+                                 slice_of(agent->config.id)};
+    timer_stop(&agent->beat_timer);
+    store_detach(&agent->beat_call);
+    store_command(agent->store, &agent->goodbye_call, args, COUNT_OF(args), goodbye_said);
+}
+
+static void goodbye_said(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct agent *agent = container_of(call, struct agent, goodbye_call);
+    (void)reply;
+    log_info("agent.gone", "err=%s", err_name(err));
+    loop_stop(agent->loop);
+}
+
+/* Only after the loop has stopped: nothing is sent or answered any more. */
+void agent_free(struct agent *agent)
+{
+    if (agent == NULL) {
+        return;
+    }
+    timer_stop(&agent->beat_timer);
+    timer_stop(&agent->converge_timer);
+    timer_stop(&agent->goodbye_timer);
+    store_detach(&agent->beat_call);
+    store_detach(&agent->goodbye_call);
+    boot_free(agent->boot);
+    feed_close(agent->feed);
+    list_each_safe (at, &agent->groups) {
+        group_free(container_of(at, struct group, link));
+    }
+    plane_close(agent->plane);
+    bus_close(agent->bus);
+    store_close(agent->store);
+    reaper_close(agent->reaper);
+    map_done(&agent->workers);
+    free(agent->description);
+    free(agent);
+}

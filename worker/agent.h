@@ -1,0 +1,68 @@
+/* The agent of one machine: what it serves and what all its parts share.
+ *
+ *   agent ── groups: one for each endpoint served
+ *              ├── slots: one for each handler process wanted
+ *              └── held jobs: taken and not yet ended in the store */
+#ifndef WORKER_AGENT_H
+#define WORKER_AGENT_H
+
+#include "base/map.h"
+#include "keeper.h"
+#include "net/bus.h"
+#include "queue/queue.h"
+#include "reaper.h"
+
+struct boot;
+struct gpus;
+struct plane;
+struct group;
+
+struct agent_config {
+    const char *id;
+    const char *redis_url;
+    int64_t slots; /* most handler processes, 0 allowed */
+    struct keeper *keeper;
+    struct gpus *gpus;
+};
+
+struct agent {
+    struct agent_config config;
+    struct loop *loop;
+    struct store *store;
+    struct feed *feed;
+    struct bus *bus;
+    struct plane *plane;
+    struct reaper *reaper;
+    struct list groups; /* group.link */
+    struct map workers; /* slot.node, by worker id: whom the plane may answer */
+    char host[256];
+    char *description;     /* JSON for the beat */
+    size_t buffered_bytes; /* results and chunks not stored yet */
+    bool is_booted;        /* what an earlier agent of this name held has been given back */
+    bool is_stopping;
+    /* private */
+    struct store_call beat_call, goodbye_call;
+    struct timer beat_timer;
+    struct timer converge_timer;
+    struct timer goodbye_timer;
+    struct boot *boot; /* until is_booted */
+    bool beat_again;   /* asked for while one was on its way */
+};
+
+/* Results and chunks that may wait for Redis in memory; beyond that handlers are told to wait. */
+#define BUFFERED_MAX ((size_t)256 << 20)
+
+struct agent *agent_new(struct loop *loop, const struct agent_config *config);
+/* Drains: no new jobs, handlers end when theirs have; then the loop stops. */
+void agent_stop(struct agent *agent);
+void agent_free(struct agent *agent); /* after the loop has stopped; handlers still there die */
+
+/* In the next turn starts and ends handler processes until they match what is wanted. Call after
+ * every change. */
+void agent_converge(struct agent *agent);
+/* Ends the loop when the agent is stopping and nothing is left. */
+void agent_check_stopped(struct agent *agent);
+struct group *agent_group(struct agent *agent, struct slice ep); /* NULL when not served */
+size_t agent_slot_count(const struct agent *agent);
+
+#endif

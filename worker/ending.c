@@ -1,0 +1,187 @@
+/*   last chunk stored -> finish | lost -> announce -> tell the post -> forget the job
+ *
+ * The members stay in memory until Redis has them: an outage costs the handler nothing, and the
+ * lease goes on being renewed as soon as Redis is back. A reply that makes no sense is tried again
+ * a few times; then the job is left to its lease, loudly. */
+#include "ending.h"
+
+#include "base/log.h"
+#include "group.h"
+#include "held.h"
+
+#define RETRY_MS 500
+#define BAD_REPLIES_MAX 5
+
+struct ending {
+    struct held *held;
+    enum ending_kind kind;
+    struct buf members;
+    struct store_call call;
+    struct timer retry;
+    ending_fn fn;
+    void *arg;
+    unsigned bad_replies;
+    bool is_told; /* the outage was logged */
+};
+
+static void ending_store(struct ending *ending);
+static void ending_finished(struct store_call *call, enum err err, const struct reply *reply);
+static void ending_lost(struct store_call *call, enum err err, const struct reply *reply);
+static void ending_again(struct ending *ending, enum err err);
+static void ending_end(struct ending *ending);
+
+void ending_start(struct held *held, enum ending_kind kind, struct buf *members)
+{
+    ensure(held->ending == NULL);
+    struct ending *ending = xcalloc(1, sizeof(*ending));
+    ending->held = held;
+    ending->kind = kind;
+    ending->members = *members;
+    *members = BUF_INIT;
+    held->ending = ending;
+    held->group->agent->buffered_bytes += ending->members.len;
+    held_move(held, HELD_ENDING);
+    held_leave(held);
+    if (stream_is_empty(&held->stream)) {
+        ending_store(ending);
+    } else {
+        stream_flush(&held->stream);
+    }
+}
+
+void ending_on_stored(struct held *held, ending_fn fn, void *arg)
+{
+    held->ending->fn = fn;
+    held->ending->arg = arg;
+}
+
+void ending_detach(struct held *held)
+{
+    held->ending->fn = NULL;
+}
+
+void ending_flushed(struct held *held)
+{
+    if (held->ending != NULL && !store_call_is_waiting(&held->ending->call)) {
+        ending_store(held->ending);
+    }
+}
+
+static struct finish_args finish_args(const struct ending *ending)
+{
+    return (struct finish_args){
+        .id = slice_of(ending->held->id),
+        .attempt = ending->held->attempt,
+        .is_failed = ending->kind == ENDING_FAILED,
+        .members = buf_slice(&ending->members),
+    };
+}
+
+static void ending_store(struct ending *ending)
+{
+    struct held *held = ending->held;
+    struct store *store = held->group->agent->store;
+    if (ending->kind == ENDING_LOST) {
+        struct held_job job = {slice_of(held->id), held->attempt};
+        queue_lost(store, &ending->call, group_ep(held->group), group_retries(held->group), &job,
+                   buf_slice(&ending->members), ending_lost);
+    } else {
+        struct finish_args args = finish_args(ending);
+        queue_finish(store, &ending->call, group_ep(held->group), &args, ending_finished);
+    }
+}
+
+static void announce_final(const struct ending *ending, struct finish_result *result)
+{
+    AUTO(buf_done) struct buf object = BUF_INIT;
+    result->job.members = buf_slice(&ending->members);
+    if (result->watchers.len > 0 && ending->members.len < BUS_FRAME_MAX) {
+        job_put_object(&object, &result->job);
+    }
+    held_announce(ending->held, result->watchers, buf_slice(&object));
+}
+
+static void ending_finished(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct ending *ending = container_of(call, struct ending, call);
+    struct finish_args args = finish_args(ending);
+    struct finish_result result;
+    if (err == ERR_OK) {
+        err = queue_finish_result(reply, &args, &result);
+    }
+    if (err != ERR_OK) {
+        ending_again(ending, err);
+        return;
+    }
+    if (result.is_applied) {
+        announce_final(ending, &result);
+    }
+    log_debug("job.finished", "ep=%s job=%s attempt=%lld failed=%d applied=%d",
+              ending->held->group->ep, ending->held->id, (long long)ending->held->attempt,
+              ending->kind == ENDING_FAILED, result.is_applied);
+    ending_end(ending);
+}
+
+static void ending_lost(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct ending *ending = container_of(call, struct ending, call);
+    struct held *held = ending->held;
+    struct job_change change;
+    if (err == ERR_OK) {
+        err = queue_lost_result(reply, slice_of(held->id), &change);
+    }
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        ending_again(ending, err);
+        return;
+    }
+    if (err == ERR_OK) {
+        log_warn("job.lost", "ep=%s job=%s attempt=%lld now=%s", held->group->ep, held->id,
+                 (long long)held->attempt, job_state_name(change.state));
+        held_announce(held, change.watchers, SLICE_NONE);
+    }
+    ending_end(ending);
+}
+
+static void retry_due(struct timer *timer)
+{
+    ending_store(container_of(timer, struct ending, retry));
+}
+
+static void ending_again(struct ending *ending, enum err err)
+{
+    const struct held *held = ending->held;
+    if (!err_is_retryable(err) && ++ending->bad_replies >= BAD_REPLIES_MAX) {
+        log_error("job.unstored", "ep=%s job=%s err=%s detail=%s", held->group->ep, held->id,
+                  err_name(err), log_quote(slice_of(store_problem(held->group->agent->store))));
+        ending_end(ending);
+        return;
+    }
+    if (!ending->is_told) {
+        ending->is_told = true;
+        log_warn("job.result_waits", "ep=%s job=%s err=%s buffered=%zu", held->group->ep, held->id,
+                 err_name(err), held->group->agent->buffered_bytes);
+    }
+    timer_start(held->group->agent->loop, &ending->retry, RETRY_MS, retry_due);
+}
+
+static void ending_end(struct ending *ending)
+{
+    if (ending->fn != NULL) {
+        ending->fn(ending->arg);
+    }
+    held_free(ending->held);
+}
+
+void ending_free(struct held *held)
+{
+    struct ending *ending = held->ending;
+    if (ending == NULL) {
+        return;
+    }
+    held->ending = NULL;
+    held->group->agent->buffered_bytes -= ending->members.len;
+    store_detach(&ending->call);
+    timer_stop(&ending->retry);
+    buf_done(&ending->members);
+    free(ending);
+}

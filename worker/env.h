@@ -1,0 +1,27 @@
+/* The environment of one handler process (protocol.md 3.1). Pure. */
+#ifndef WORKER_ENV_H
+#define WORKER_ENV_H
+
+#include "queue/endpoint.h"
+
+struct env_spec {
+    char *const *inherited; /* the agent's own environment */
+    const struct endpoint *endpoint;
+    const char *worker; /* becomes RUNPOD_POD_ID */
+    const char *token;  /* becomes RUNPOD_AI_API_KEY */
+    const char *host;
+    int port;             /* of the worker plane on 127.0.0.1 */
+    const char *gpu_name; /* "" without one */
+    const char *cuda;     /* CUDA_VISIBLE_DEVICES; NULL: leave it alone */
+};
+
+/* NULL-terminated "NAME=value", free with env_free(). The agent's MILLRACE_* settings and secrets
+ * are not passed on; the endpoint's env wins over all but the variables that bind the process to
+ * its agent. */
+char **env_build(const struct env_spec *spec);
+void env_free(char **env);
+AUTO_DEFINE(env_free, char **)
+/* Value in a built environment, NULL when absent. */
+const char *env_get(char *const *env, const char *name);
+
+#endif

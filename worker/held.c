@@ -1,0 +1,95 @@
+/* Lists and words of a held job; what happens to it is told in ending.c, stop.c and lost.c. */
+#include "held.h"
+
+#include "base/sm.h"
+#include "ending.h"
+#include "slot.h"
+
+static const char *const state_names[] = {"running", "stopped", "ending"};
+static const uint32_t moves[] = {
+    [HELD_RUNNING] = SM_TO(HELD_STOPPED) | SM_TO(HELD_ENDING),
+    [HELD_STOPPED] = SM_TO(HELD_ENDING),
+    [HELD_ENDING] = 0,
+};
+static const struct sm held_sm = {"held", state_names, moves, COUNT_OF(moves)};
+
+struct held *held_find(struct slot *slot, struct slice id)
+{
+    list_each (at, &slot->jobs) {
+        struct held *held = container_of(at, struct held, slot_link);
+        if (slice_is(id, held->id)) {
+            return held;
+        }
+    }
+    return NULL;
+}
+
+struct held *held_new(struct slot *slot, const struct taken_job *job)
+{
+    struct held *before = held_find(slot, job->id);
+    if (before != NULL) { /* an older attempt that was stopped here: this one replaces it */
+        held_free(before);
+    }
+    struct held *held = xcalloc(1, sizeof(*held));
+    held->group = slot->group;
+    held->slot = slot;
+    held->id = slice_dup(job->id);
+    held->token = slice_dup(job->token);
+    held->watchers = slice_dup(job->watchers);
+    held->attempt = job->attempt;
+    held->execution_ms = job->execution_ms;
+    held->since_ms = loop_now_ms(slot->group->agent->loop);
+    stream_init(&held->stream, held);
+    list_push(&slot->group->jobs, &held->group_link);
+    list_push(&slot->jobs, &held->slot_link);
+    lease_start(slot->group);
+    report_change(slot->group);
+    return held;
+}
+
+void held_move(struct held *held, enum held_state state)
+{
+    sm_move(&held_sm, &held->state, state, held->id);
+}
+
+void held_leave(struct held *held)
+{
+    struct slot *slot = held->slot;
+    if (slot == NULL) {
+        return;
+    }
+    list_unlink(&held->slot_link);
+    held->slot = NULL;
+    report_change(slot->group);
+    slot_check(slot);
+}
+
+void held_free(struct held *held)
+{
+    struct agent *agent = held->group->agent;
+    held_leave(held);
+    list_unlink(&held->group_link);
+    stream_done(&held->stream);
+    progress_done(&held->progress);
+    ending_free(held);
+    free(held->id);
+    free(held->token);
+    free(held->watchers);
+    free(held);
+    agent_check_stopped(agent);
+}
+
+void held_announce(const struct held *held, struct slice watchers, struct slice payload)
+{
+    bool is_whole = payload.len > 0 && payload.len < BUS_FRAME_MAX - 1024;
+    struct bus_frame frame = {
+        .kind = is_whole ? BUS_FINAL : BUS_LOOK,
+        .ep = group_ep(held->group),
+        .id = slice_of(held->id),
+        .token = slice_of(held->token),
+        .payload = is_whole ? payload : SLICE_NONE,
+    };
+    if (watchers.len > 0) {
+        bus_publish(held->group->agent->bus, watchers, &frame);
+    }
+}

@@ -1,0 +1,21 @@
+/* The keeper: a tiny child that outlives a killed agent just long enough to kill what the agent
+ * left. PR_SET_PDEATHSIG reaches only direct children; handlers fork helpers of their own, which
+ * stay in the handler's process group. */
+#ifndef WORKER_KEEPER_H
+#define WORKER_KEEPER_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct keeper;
+
+/* Forks; before any thread exists and before descriptors are open that the keeper must not hold. */
+enum err keeper_start(struct keeper **ret_keeper);
+/* The group is to be killed should the agent end without keeper_drop(). */
+void keeper_add(struct keeper *keeper, pid_t group);
+void keeper_drop(struct keeper *keeper, pid_t group);
+/* The keeper kills what is registered still, and ends. Accepts NULL. */
+void keeper_free(struct keeper *keeper);
+
+#endif

@@ -1,0 +1,157 @@
+/* A library runs in millrace-handler, found beside the agent's own executable or else in PATH. A
+ * library name without a slash is looked for in handlers/ beside the executable, then where
+ * `cmake --install` puts it; any other path is as written, relative to the handler's directory. */
+#include "launch.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "env.h"
+#include "gpu/gpu.h"
+#include "plane.h"
+
+void launch_identity(struct slot *slot)
+{
+    char random[7];
+    char *out = slot->worker;
+    for (const char *at = slot->group->agent->config.id; *at != '\0'; at++) {
+        char c = *at >= 'A' && *at <= 'Z' ? (char)(*at | 0x20) : *at;
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if ((size_t)(out - slot->worker) < WORKER_ID_MAX - sizeof(random)) {
+            *out++ = is_plain ? c : '-';
+        }
+    }
+    id_hex(random, 3);
+    *out++ = '-';
+    memcpy(out, random, sizeof(random));
+    id_hex(slot->token, 24);
+}
+
+void launch_free_argv(char **argv)
+{
+    env_free(argv);
+}
+AUTO_DEFINE(launch_free_argv, char **)
+
+static char *find_library(const char *name, const char *exe_dir)
+{
+    static const char *const places[] = {
+        "handlers", "../lib/millrace/handlers", "../lib64/millrace/handlers",
+        "../lib/x86_64-linux-gnu/millrace/handlers", "../lib/aarch64-linux-gnu/millrace/handlers"};
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        AUTO_STR path = xasprintf("%s/%s/%s", exe_dir, places[i], name);
+        if (access(path, R_OK) == 0) {
+            return steal(path);
+        }
+        AUTO_STR with_suffix = xasprintf("%s.so", path);
+        if (access(with_suffix, R_OK) == 0) {
+            return steal(with_suffix);
+        }
+    }
+    return NULL;
+}
+
+static char **library_argv(const struct endpoint *endpoint, const char *exe_dir,
+                           struct buf *problem)
+{
+    AUTO_STR path = strchr(endpoint->library, '/') != NULL
+                        ? xstrdup(endpoint->library)
+                        : find_library(endpoint->library, exe_dir);
+    if (path == NULL) {
+        buf_printf(problem, "library '%s' is in none of the handler directories near %s",
+                   endpoint->library, exe_dir);
+        return NULL;
+    }
+    char **argv = xcalloc(3, sizeof(*argv));
+    argv[0] = xasprintf("%s/millrace-handler", exe_dir);
+    if (access(argv[0], X_OK) != 0) {
+        free(argv[0]);
+        argv[0] = xstrdup("millrace-handler");
+    }
+    argv[1] = steal(path);
+    return argv;
+}
+
+char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct buf *problem)
+{
+    if (endpoint->handler == HANDLER_LIBRARY) {
+        return library_argv(endpoint, exe_dir, problem);
+    }
+    size_t count = 0;
+    while (endpoint->command != NULL && endpoint->command[count] != NULL) {
+        count++;
+    }
+    if (count == 0) {
+        buf_put_str(problem, "the endpoint has no command");
+        return NULL;
+    }
+    char **argv = xcalloc(count + 1, sizeof(*argv));
+    for (size_t i = 0; i < count; i++) {
+        argv[i] = xstrdup(endpoint->command[i]);
+    }
+    return argv;
+}
+
+/* The directory of the agent's executable, "." when it cannot be told. */
+static char *exe_dir(void)
+{
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    while (len > 0 && path[len - 1] != '/') {
+        len--;
+    }
+    return len > 1 ? xstrndup(path, (size_t)len - 1) : xstrdup(".");
+}
+
+/* Without cards in the machine CUDA_VISIBLE_DEVICES stays as it is; with cards a process sees its
+ * own and no other, so none when it asked for none. */
+static char *cuda_of(const struct slot *slot)
+{
+    const struct gpus *gpus = slot->group->agent->config.gpus;
+    if (gpus->count == 0) {
+        return NULL;
+    }
+    struct buf text = BUF_INIT;
+    gpus_put_uuids(gpus, slot->cards, slot->card_count, &text);
+    return buf_take_str(&text);
+}
+
+static char **launch_env(const struct slot *slot)
+{
+    const struct agent *agent = slot->group->agent;
+    AUTO_STR cuda = cuda_of(slot);
+    struct env_spec spec = {
+        .inherited = environ,
+        .endpoint = slot->group->endpoint,
+        .worker = slot->worker,
+        .token = slot->token,
+        .host = agent->host,
+        .port = plane_port(agent->plane),
+        .gpu_name = slot->card_count > 0 ? agent->config.gpus->items[slot->cards[0]].name : "",
+        .cuda = cuda,
+    };
+    return env_build(&spec);
+}
+
+enum err launch_process(struct slot *slot, struct buf *problem)
+{
+    const struct agent *agent = slot->group->agent;
+    AUTO_STR dir = exe_dir();
+    AUTO(launch_free_argv) char **argv = launch_argv(slot->group->endpoint, dir, problem);
+    AUTO(env_free) char **env = launch_env(slot);
+    if (argv == NULL) {
+        return ERR_NO_FILE;
+    }
+    struct process_spec spec = {
+        .loop = agent->loop,
+        .reaper = agent->reaper,
+        .keeper = agent->config.keeper,
+        .name = slot->worker,
+        .argv = argv,
+        .env = env,
+        .cwd = slot->group->endpoint->cwd,
+    };
+    return process_start(&spec, &slot->process, problem);
+}

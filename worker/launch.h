@@ -1,0 +1,16 @@
+/* What it takes to start the handler of an endpoint in a slot: identity, program, environment. */
+#ifndef WORKER_LAUNCH_H
+#define WORKER_LAUNCH_H
+
+#include "slot.h"
+
+/* A new worker id, "AGENT-6hex", and a new token. */
+void launch_identity(struct slot *slot);
+/* Spawns; problem says why it could not. The slot's cards are given already. */
+enum err launch_process(struct slot *slot, struct buf *problem);
+/* NULL-terminated argv for the endpoint; free with launch_free_argv(). Pure but for file lookups.
+ */
+char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct buf *problem);
+void launch_free_argv(char **argv);
+
+#endif

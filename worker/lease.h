@@ -1,0 +1,19 @@
+/* Renews the leases of the jobs of one endpoint; the ones that are no longer ours are stopped. */
+#ifndef WORKER_LEASE_H
+#define WORKER_LEASE_H
+
+#include "queue/queue.h"
+
+struct lease {
+    /* private */
+    struct timer timer;
+    struct store_call call;
+    struct held_job *jobs; /* asked about; owned, with their ids */
+    size_t count;
+};
+
+struct group;
+void lease_start(struct group *group); /* harmless when it runs */
+void lease_done(struct lease *lease);
+
+#endif

@@ -1,0 +1,153 @@
+/* millrace-worker: the agent of one machine. Settings, wiring, shutdown; the rest is agent.c. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/config.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "gpu/gpu.h"
+
+struct settings {
+    const char *redis, *node_id, *log_level, *fake_gpus;
+    int64_t slots; /* -1: by the machine */
+};
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+
+static void load(struct settings *settings, int argc, char **argv)
+{
+    const struct config_option options[] = {
+        {.name = "redis",
+         .kind = CONFIG_STRING,
+         .target = &settings->redis,
+         .argument = "URL",
+         .fallback = "redis://127.0.0.1:6379",
+         .help = "where the jobs are"},
+        {.name = "node-id",
+         .kind = CONFIG_STRING,
+         .target = &settings->node_id,
+         .argument = "ID",
+         .help = "name of this agent, unique among all (default: the host's name)"},
+        {.name = "slots",
+         .kind = CONFIG_INT,
+         .target = &settings->slots,
+         .argument = "N",
+         .max = 1000,
+         .help = "handler processes it may run (default: one per GPU, else one per core)"},
+        {.name = "log-level",
+         .kind = CONFIG_STRING,
+         .target = &settings->log_level,
+         .argument = "LEVEL",
+         .fallback = "info",
+         .choices = levels,
+         .help = "debug also shows what handlers print"},
+        {.name = "fake-gpus",
+         .kind = CONFIG_STRING,
+         .target = &settings->fake_gpus,
+         .argument = "FILE",
+         .help = "cards as lines \"UUID NAME MEMORY_MIB\" instead of the machine's"},
+    };
+    const struct config_spec spec = {
+        .program = "millrace-worker",
+        .summary = "Runs the handler processes of one machine.",
+        .options = options,
+        .option_count = COUNT_OF(options),
+    };
+    (void)config_load(&spec, argc, argv);
+}
+
+_Noreturn static void refuse(const char *setting, const char *value, struct slice problem)
+{
+    fprintf(stderr, "millrace-worker: %s '%s': %.*s\n", setting, value, SLICE_ARG(problem));
+    exit(2);
+}
+
+static void check(const struct settings *settings)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    if (store_check_url(settings->redis, &problem) != ERR_OK) {
+        refuse("--redis", settings->redis, buf_slice(&problem));
+    }
+    if (!id_is_valid(slice_of(settings->node_id))) {
+        refuse("--node-id", settings->node_id, SLICE("use 1 to 128 of A-Z a-z 0-9 _ -"));
+    }
+}
+
+/* Host names may hold dots, ids may not. */
+static const char *host_id(void)
+{
+    static char name[ID_MAX + 1];
+    if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') {
+        return "agent";
+    }
+    for (char *at = name; *at != '\0'; at++) {
+        *at = id_is_valid((struct slice){at, 1}) ? *at : '-';
+    }
+    return name;
+}
+
+static void read_gpus(const struct settings *settings, struct gpus *gpus)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    if (settings->fake_gpus == NULL) {
+        gpus_read_nvml(gpus);
+    } else if (gpus_read_file(gpus, settings->fake_gpus, &problem) != ERR_OK) {
+        refuse("--fake-gpus", settings->fake_gpus, buf_slice(&problem));
+    }
+}
+
+static int64_t default_slots(const struct gpus *gpus)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return gpus->count > 0 ? (int64_t)gpus->count : cores > 0 ? cores : 1;
+}
+
+static void on_stop(int number, void *arg)
+{
+    (void)number;
+    agent_stop(arg);
+}
+
+static int run(const struct agent_config *config)
+{
+    struct loop *loop = loop_new();
+    struct agent *agent = agent_new(loop, config);
+    if (agent != NULL) {
+        loop_on_stop_signal(loop, on_stop, agent);
+        log_info("agent.start", "slots=%lld gpus=%zu", (long long)config->slots,
+                 config->gpus->count);
+        loop_run(loop);
+        agent_free(agent);
+    }
+    loop_free(loop);
+    return agent != NULL ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static struct gpus gpus;
+    struct settings settings = {.node_id = host_id(), .slots = -1};
+    struct keeper *keeper = NULL;
+    enum log_level level = LOG_LEVEL_INFO;
+    load(&settings, argc, argv);
+    check(&settings);
+    (void)log_level_parse(settings.log_level, &level);
+    log_init(settings.node_id, level);
+    enum err err = keeper_start(&keeper); /* before anything it must not inherit */
+    if (err != ERR_OK) {
+        log_error("keeper.no_start", "err=%s", err_name(err));
+        return 1;
+    }
+    read_gpus(&settings, &gpus);
+    struct agent_config config = {
+        .id = settings.node_id,
+        .redis_url = settings.redis,
+        .slots = settings.slots >= 0 ? settings.slots : default_slots(&gpus),
+        .keeper = keeper,
+        .gpus = &gpus,
+    };
+    int status = run(&config);
+    keeper_free(keeper);
+    return status;
+}

@@ -1,0 +1,188 @@
+/* Finds route and process on the head of each request, so that a stranger's body is never read.
+ * Answers that a handler would repeat at once (401, 404) come late: SDKs poll without a pause.
+ *
+ * What must never happen: bytes of one process count for another; so the token is per process and
+ * the worker id in the path must be the token's. */
+#include "plane.h"
+
+#include "agent.h"
+#include "base/digest.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "ping.h"
+#include "post.h"
+#include "slot.h"
+#include "stop.h"
+#include "url.h"
+
+#define REFUSE_MS 1000
+#define REFUSE_SPREAD_MS 4000
+
+struct plane {
+    struct agent *agent;
+    struct http_server *server;
+    int port;
+};
+
+struct route {
+    const char *name;
+    enum http_method method;
+    void (*on_request)(struct slot *slot, struct http_request *request, const struct url *url);
+};
+
+static const struct route routes[] = {
+    {"job-take", HTTP_GET, take_request},       {"job-take-batch", HTTP_GET, take_request},
+    {"job-done", HTTP_POST, post_done_request}, {"job-stream", HTTP_POST, post_stream_request},
+    {"job-stop", HTTP_GET, stop_request},       {"ping", HTTP_GET, ping_request},
+};
+
+/* ---- answers ---- */
+
+void plane_answer(struct http_request *request, int status, struct slice body)
+{
+    struct http_answer answer = {.status = status, .body = body};
+    request->op = NULL;
+    request->on_gone = NULL;
+    http_reply(request, &answer);
+}
+
+struct late {
+    struct http_request *request;
+    struct timer timer;
+    int status;
+};
+
+static void late_due(struct timer *timer)
+{
+    struct late *late = container_of(timer, struct late, timer);
+    plane_answer(late->request, late->status, SLICE_NONE);
+    free(late);
+}
+
+static void late_gone(struct http_request *request)
+{
+    struct late *late = request->op;
+    timer_stop(&late->timer);
+    free(late);
+}
+
+void plane_answer_later(struct loop *loop, struct http_request *request, int status,
+                        uint64_t delay_ms)
+{
+    struct late *late = xcalloc(1, sizeof(*late));
+    late->request = request;
+    late->status = status;
+    request->op = late;
+    request->on_gone = late_gone;
+    timer_start(loop, &late->timer, delay_ms, late_due);
+}
+
+/* ---- requests ---- */
+
+static const struct route *find_route(struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        if (slice_is(name, routes[i].name)) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+static struct slot *find_slot(const struct plane *plane, const struct url *url)
+{
+    struct map_node *node = map_get(&plane->agent->workers, url->worker);
+    struct slot *slot = node != NULL ? container_of(node, struct slot, node) : NULL;
+    return slot != NULL && slice_eq(url->ep, group_ep(slot->group)) ? slot : NULL;
+}
+
+static bool has_token(const struct http_request *request, const struct slot *slot)
+{
+    static const struct slice bearer = SLICE("Bearer ");
+    struct slice given = http_header(request, "authorization");
+    if (slice_starts(given, bearer)) {
+        given = slice_from(given, bearer.len);
+    }
+    return digest_eq(given, slice_of(slot->token));
+}
+
+static void refuse(const struct plane *plane, struct http_request *request, int status)
+{
+    uint16_t random = 0;
+    id_random(&random, sizeof(random));
+    plane_answer_later(plane->agent->loop, request, status,
+                       REFUSE_MS + (status == 401 ? random % REFUSE_SPREAD_MS : 0));
+}
+
+static void on_head(struct http_request *request, void *arg)
+{
+    const struct plane *plane = arg;
+    struct url url;
+    const struct route *route = NULL;
+    if (url_parse(request->path, request->query, &url) == ERR_OK) {
+        route = find_route(url.operation);
+    }
+    if (route == NULL) {
+        refuse(plane, request, 404);
+        return;
+    }
+    struct slot *slot = find_slot(plane, &url);
+    if (slot == NULL || !has_token(request, slot)) {
+        refuse(plane, request, 401);
+    } else if (request->method != route->method) {
+        refuse(plane, request, 405);
+    } else if (route->method == HTTP_POST) {
+        post_head(slot, request, &url);
+    } else {
+        request->eof_is_gone = true;
+        http_accept(request, 4096);
+    }
+}
+
+static void on_request(struct http_request *request, void *arg)
+{
+    const struct plane *plane = arg;
+    struct url url;
+    struct slot *slot = NULL;
+    if (url_parse(request->path, request->query, &url) == ERR_OK) {
+        slot = find_slot(plane, &url);
+    }
+    const struct route *route = slot != NULL ? find_route(url.operation) : NULL;
+    if (route == NULL) { /* its process ended while the body came */
+        plane_answer(request, 200, SLICE("{}"));
+        return;
+    }
+    route->on_request(slot, request, &url);
+}
+
+/* ---- life ---- */
+
+enum err plane_new(struct agent *agent, struct plane **ret_plane)
+{
+    static const struct http_handlers handlers = {.on_head = on_head, .on_request = on_request};
+    /* Handlers keep connections for as long as they like; results may come slowly. */
+    static const struct http_config config = {.idle_ms = 3600000, .body_ms = 300000};
+    struct plane *plane = xcalloc(1, sizeof(*plane));
+    plane->agent = agent;
+    plane->server = http_server_new(agent->loop, &config, &handlers, plane);
+    enum err err = http_server_listen(plane->server, "127.0.0.1", 0, &plane->port);
+    if (err != ERR_OK) {
+        plane_close(plane);
+        return err;
+    }
+    *ret_plane = plane;
+    return ERR_OK;
+}
+
+int plane_port(const struct plane *plane)
+{
+    return plane->port;
+}
+
+void plane_close(struct plane *plane)
+{
+    if (plane != NULL) {
+        http_server_close(plane->server);
+        free(plane);
+    }
+}

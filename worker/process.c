@@ -1,0 +1,214 @@
+/* stdout and stderr share one pipe that is read into a ring; nothing of it is parsed. The end is
+ * told from SIGCHLD, not from the pipe: a helper may keep the pipe open, and a handler may close
+ * it.
+ *
+ *   start -> (stop -> kill) -> ended: group killed, pipe drained, owner told -> freed when uv
+ * closed
+ *
+ * What must never happen: a group is signalled after its leader was reaped and its number reused;
+ * so the leftovers are killed in the same turn that reaps, and never again. */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/spawn.h"
+
+#define READ_SIZE ((size_t)65536)
+
+struct process {
+    struct child child;
+    struct loop *loop;
+    struct keeper *keeper;
+    uv_pipe_t pipe;
+    struct ring ring;
+    struct timer kill_timer;
+    process_fn on_end;
+    void *arg;
+    char *name;
+    uint64_t started_ms;
+    bool is_stopping;
+};
+
+static void process_ended(struct child *child, int wait_status);
+
+static void log_output(const struct process *process, struct slice bytes)
+{
+    while (bytes.len > 0 && log_is_on(LOG_LEVEL_DEBUG)) {
+        struct slice line = slice_cut(&bytes, '\n');
+        if (line.len > 0) {
+            log_debug("handler.output", "worker=%s line=%s", process->name, log_quote(line));
+        }
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *ret_buf)
+{
+    static char shared[READ_SIZE]; /* used up before the next read begins */
+    (void)handle;
+    (void)size;
+    *ret_buf = uv_buf_init(shared, sizeof(shared));
+}
+
+static void on_output(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
+{
+    struct process *process = stream->data;
+    if (got < 0) {
+        (void)uv_read_stop(stream);
+        return;
+    }
+    struct slice output = {bytes->base, (size_t)got};
+    ring_put(&process->ring, output);
+    log_output(process, output);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct process *process = handle->data;
+    ring_done(&process->ring);
+    free(process->name);
+    free(process);
+}
+
+static enum err spawn_child(struct process *process, const struct process_spec *spec, int write_fd,
+                            struct buf *problem)
+{
+    struct spawn spawn = {
+        .argv = spec->argv,
+        .env = spec->env,
+        .cwd = spec->cwd,
+        .stdin_fd = -1,
+        .stdout_fd = write_fd,
+        .stderr_fd = write_fd,
+        .death_signal = SIGKILL,
+    };
+    const char *step = NULL;
+    enum err err = spawn_start(&spawn, &process->child.pid, &step);
+    if (err != ERR_OK) {
+        buf_printf(problem, "%s: %s", step != NULL ? step : "spawn", err_text(err));
+    }
+    return err;
+}
+
+enum err process_start(const struct process_spec *spec, struct process **ret_process,
+                       struct buf *problem)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        buf_printf(problem, "pipe: %s", strerror(errno));
+        return err_from_errno(errno);
+    }
+    struct process *process = xcalloc(1, sizeof(*process));
+    list_init(&process->child.link);
+    enum err err = spawn_child(process, spec, fds[1], problem);
+    (void)close(fds[1]);
+    if (err != ERR_OK) {
+        (void)close(fds[0]);
+        free(process);
+        return err;
+    }
+    process->loop = spec->loop;
+    process->keeper = spec->keeper;
+    process->name = xstrdup(spec->name);
+    process->started_ms = clock_mono_ms();
+    process->child.on_end = process_ended;
+    keeper_add(spec->keeper, process->child.pid);
+    ensure(uv_pipe_init(loop_uv(spec->loop), &process->pipe, 0) == 0);
+    process->pipe.data = process;
+    ensure(uv_pipe_open(&process->pipe, fds[0]) == 0);
+    (void)uv_read_start((uv_stream_t *)&process->pipe, on_alloc, on_output);
+    reaper_watch(spec->reaper, &process->child);
+    *ret_process = process;
+    return ERR_OK;
+}
+
+void process_on_end(struct process *process, process_fn fn, void *arg)
+{
+    process->on_end = fn;
+    process->arg = arg;
+}
+
+pid_t process_pid(const struct process *process)
+{
+    return process->child.pid;
+}
+
+static void on_grace_over(struct timer *timer)
+{
+    struct process *process = container_of(timer, struct process, kill_timer);
+    log_warn("handler.kill", "worker=%s pid=%d reason=\"did not end after SIGTERM\"", process->name,
+             (int)process->child.pid);
+    process_kill(process);
+}
+
+void process_stop(struct process *process, uint64_t grace_ms)
+{
+    uint64_t due_ms = loop_now_ms(process->loop) + grace_ms;
+    bool is_sooner = !process->is_stopping || due_ms < process->kill_timer.due_ms;
+    if (!process->is_stopping) {
+        (void)kill(-process->child.pid, SIGTERM);
+    }
+    process->is_stopping = true;
+    if (is_sooner) {
+        timer_start(process->loop, &process->kill_timer, grace_ms, on_grace_over);
+    }
+}
+
+void process_kill(struct process *process)
+{
+    (void)kill(-process->child.pid, SIGKILL);
+}
+
+/* What the process wrote just before it ended is still in the pipe. */
+static void drain_pipe(struct process *process)
+{
+    static char shared[READ_SIZE];
+    uv_os_fd_t fd = -1;
+    if (uv_fileno((uv_handle_t *)&process->pipe, &fd) != 0) {
+        return;
+    }
+    for (size_t total = 0; total < RING_SIZE;) {
+        ssize_t got = read(fd, shared, sizeof(shared));
+        if (got <= 0) {
+            return;
+        }
+        total += (size_t)got;
+        ring_put(&process->ring, (struct slice){shared, (size_t)got});
+        log_output(process, (struct slice){shared, (size_t)got});
+    }
+}
+
+static void process_ended(struct child *child, int wait_status)
+{
+    struct process *process = container_of(child, struct process, child);
+    (void)kill(-child->pid, SIGKILL); /* helpers it left behind */
+    keeper_drop(process->keeper, child->pid);
+    timer_stop(&process->kill_timer);
+    drain_pipe(process);
+    struct process_end end = {
+        .output = &process->ring,
+        .exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1,
+        .signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
+        .lived_ms = clock_mono_ms() - process->started_ms,
+    };
+    if (process->on_end != NULL) {
+        process->on_end(&end, process->arg);
+    }
+    uv_close((uv_handle_t *)&process->pipe, on_closed);
+}
+
+void process_end_text(const struct process_end *end, struct buf *out)
+{
+    if (end->signal != 0) {
+        buf_printf(out, "signal %d (%s)", end->signal, strsignal(end->signal));
+    } else {
+        buf_printf(out, "exit code %d", end->exit_code);
+    }
+}

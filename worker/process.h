@@ -1,0 +1,43 @@
+/* ONE handler process: spawn, keep the last of its output, signal its group, tell its end.
+ *
+ * The process leads its own group; when it ends, whatever is left of the group is killed. */
+#ifndef WORKER_PROCESS_H
+#define WORKER_PROCESS_H
+
+#include <sys/types.h>
+
+#include "keeper.h"
+#include "reaper.h"
+#include "ring.h"
+
+struct process_spec {
+    struct loop *loop;
+    struct reaper *reaper;
+    struct keeper *keeper;
+    const char *name;  /* for logs; copied */
+    char *const *argv; /* borrowed during the start */
+    char *const *env;
+    const char *cwd; /* NULL: the agent's */
+};
+
+struct process;
+struct process_end {
+    const struct ring *output; /* borrowed until the callback returns */
+    int exit_code;             /* -1 when a signal ended it */
+    int signal;                /* 0 when it exited */
+    uint64_t lived_ms;
+};
+typedef void (*process_fn)(const struct process_end *end, void *arg);
+
+/* problem gets the reason when it fails. The process frees itself after the callback. */
+enum err process_start(const struct process_spec *spec, struct process **ret_process,
+                       struct buf *problem);
+void process_on_end(struct process *process, process_fn fn, void *arg);
+pid_t process_pid(const struct process *process);
+/* SIGTERM to the group, SIGKILL after grace_ms. Repeated calls only shorten the wait. */
+void process_stop(struct process *process, uint64_t grace_ms);
+void process_kill(struct process *process);
+/* "exit code 3", "signal 9 (Killed)". */
+void process_end_text(const struct process_end *end, struct buf *out);
+
+#endif

@@ -1,0 +1,355 @@
+/* A slot is a place; processes come and go in it, each with its own worker id and token.
+ *
+ *   resting -> starting -> ready -> draining -> stopping -> (resting -> starting ...) | gone
+ *
+ * A process that ends before it has asked for a job has crashed: the slot rests 1, 2, 4 ... 60 s,
+ * reported as unhealthy. One that was told to end and shall be replaced starts anew at once.
+ *
+ * What must never happen: a process gets a job after its polls were ended for a stop (an SDK takes
+ * it and never runs it); a busy process is stopped because it is surplus. */
+#include "slot.h"
+
+#include "base/log.h"
+#include "base/sm.h"
+#include "gpu/gpu.h"
+#include "held.h"
+#include "launch.h"
+#include "lost.h"
+
+#define FIRST_TAKE_MS 420000 /* a cold start may take so long */
+#define REST_MAX_MS 60000
+#define DRAIN_GRACE_MS 10000 /* an idle process that was told to end */
+#define START_GRACE_MS 5000
+#define QUICK_END_MS 1000 /* asked for a job, did nothing, ended: a crash, too */
+#define LOG_LINES 5
+#define LOG_BYTES 2048
+
+static void slot_launch(struct slot *slot);
+static void slot_overdue(struct timer *timer);
+static void slot_ended(const struct process_end *end, void *arg);
+static void slot_rest(struct slot *slot);
+static void slot_rested(struct timer *timer);
+static void slot_leave(struct slot *slot);
+
+static const char *const state_names[] = {"resting",  "starting", "ready",
+                                          "draining", "stopping", "gone"};
+static const uint32_t moves[] = {
+    [SLOT_RESTING] = SM_TO(SLOT_STARTING) | SM_TO(SLOT_GONE),
+    [SLOT_STARTING] = SM_TO(SLOT_READY) | SM_TO(SLOT_STOPPING) | SM_TO(SLOT_RESTING),
+    [SLOT_READY] = SM_TO(SLOT_DRAINING) | SM_TO(SLOT_STOPPING) | SM_TO(SLOT_RESTING),
+    [SLOT_DRAINING] = SM_TO(SLOT_READY) | SM_TO(SLOT_STOPPING) | SM_TO(SLOT_RESTING),
+    [SLOT_STOPPING] = SM_TO(SLOT_RESTING),
+    [SLOT_GONE] = 0,
+};
+static const struct sm slot_sm = {"slot", state_names, moves, SLOT_STATE_COUNT};
+
+static struct loop *loop_of(const struct slot *slot)
+{
+    return slot->group->agent->loop;
+}
+
+static void touch(struct slot *slot)
+{
+    slot->since_ms = loop_now_ms(loop_of(slot));
+    report_change(slot->group);
+}
+
+static void move(struct slot *slot, enum slot_state state)
+{
+    sm_move(&slot_sm, &slot->state, state, slot->worker);
+    touch(slot);
+}
+
+/* ---- start ---- */
+
+void slot_new(struct group *group)
+{
+    struct slot *slot = xcalloc(1, sizeof(*slot));
+    slot->group = group;
+    list_init(&slot->jobs);
+    list_init(&slot->takes);
+    list_init(&slot->stops);
+    list_push(&group->slots, &slot->link);
+    slot_launch(slot);
+}
+
+static bool give_cards(struct slot *slot, struct buf *problem)
+{
+    size_t count = (size_t)slot->group->endpoint->gpu_count;
+    if (count == 0) {
+        return true;
+    }
+    slot->cards = xcalloc(count, sizeof(*slot->cards));
+    if (!gpus_give(slot->group->agent->config.gpus, count, slot->cards)) {
+        free(slot->cards);
+        slot->cards = NULL;
+        buf_printf(problem, "%zu free graphics cards are needed, this machine has fewer", count);
+        return false;
+    }
+    slot->card_count = count;
+    return true;
+}
+
+static void take_back_cards(struct slot *slot)
+{
+    gpus_take_back(slot->group->agent->config.gpus, slot->cards, slot->card_count);
+    free(slot->cards);
+    slot->cards = NULL;
+    slot->card_count = 0;
+}
+
+static void forget_worker(struct slot *slot)
+{
+    if (slot->worker[0] != '\0') {
+        report_gone(slot->group, slot->worker);
+        slot->worker[0] = '\0';
+    }
+}
+
+static void slot_launch(struct slot *slot)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    forget_worker(slot);
+    launch_identity(slot);
+    slot->fate = FATE_STAY;
+    slot->is_unhealthy = false;
+    slot->has_worked = false;
+    slot->version = slot->group->endpoint->version;
+    if (!give_cards(slot, &problem) || launch_process(slot, &problem) != ERR_OK) {
+        take_back_cards(slot);
+        slot->crashes++;
+        log_warn("worker.no_start", "ep=%s worker=%s tries=%u problem=%s", slot->group->ep,
+                 slot->worker, slot->crashes, log_quote(buf_slice(&problem)));
+        slot_rest(slot);
+        return;
+    }
+    move(slot, SLOT_STARTING);
+    map_put(&slot->group->agent->workers, &slot->node, slice_of(slot->worker));
+    process_on_end(slot->process, slot_ended, slot);
+    timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
+    log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld", slot->group->ep, slot->worker,
+             (int)process_pid(slot->process), (long long)slot->version);
+}
+
+static void slot_overdue(struct timer *timer)
+{
+    struct slot *slot = container_of(timer, struct slot, timer);
+    log_warn("worker.overdue", "worker=%s reason=\"asked for no job within %d s\"", slot->worker,
+             FIRST_TAKE_MS / 1000);
+    process_kill(slot->process);
+}
+
+void slot_polled(struct slot *slot)
+{
+    if (slot->is_unhealthy) {
+        slot->is_unhealthy = false;
+        report_change(slot->group);
+    }
+    if (slot->state == SLOT_STARTING) {
+        timer_stop(&slot->timer);
+        move(slot, SLOT_READY);
+        log_info("worker.ready", "ep=%s worker=%s", slot->group->ep, slot->worker);
+    }
+}
+
+/* ---- drain and stop ---- */
+
+bool slot_is_open(const struct slot *slot)
+{
+    return slot->state == SLOT_READY && !slot->group->agent->is_stopping;
+}
+
+bool slot_is_busy(const struct slot *slot)
+{
+    list_each (at, &slot->jobs) {
+        if (container_of(at, struct held, slot_link)->state == HELD_RUNNING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t slot_job_count(const struct slot *slot)
+{
+    size_t count = 0;
+    list_each (at, &slot->jobs) {
+        count++;
+    }
+    return count;
+}
+
+/* Hungry polls stay open, unfed, until the process is stopped: it would only ask again. */
+static void stop_feeding(struct slot *slot)
+{
+    list_each (at, &slot->takes) {
+        taker_forget(&slot->group->taker, container_of(at, struct poll, link));
+    }
+}
+
+void slot_drain(struct slot *slot, enum slot_fate fate)
+{
+    if (slot->fate != FATE_LEAVE) {
+        slot->fate = fate;
+    }
+    switch ((enum slot_state)slot->state) {
+    case SLOT_RESTING:
+        timer_stop(&slot->timer);
+        if (fate == FATE_REPLACE) {
+            slot->crashes = 0; /* a new document deserves a new try */
+            slot_launch(slot);
+        } else {
+            slot_leave(slot);
+        }
+        break;
+    case SLOT_STARTING:
+        slot_stop(slot, fate, START_GRACE_MS);
+        break;
+    case SLOT_READY:
+        move(slot, SLOT_DRAINING);
+        stop_feeding(slot);
+        slot_check(slot);
+        break;
+    case SLOT_DRAINING:
+        slot_check(slot);
+        break;
+    case SLOT_STOPPING:
+    case SLOT_GONE:
+    case SLOT_STATE_COUNT:
+        break;
+    }
+}
+
+bool slot_revive(struct slot *slot)
+{
+    if (slot->state != SLOT_DRAINING || slot->fate != FATE_SURPLUS) {
+        return false;
+    }
+    slot->fate = FATE_STAY;
+    move(slot, SLOT_READY);
+    list_each (at, &slot->takes) {
+        taker_add(&slot->group->taker, container_of(at, struct poll, link));
+    }
+    return true;
+}
+
+void slot_check(struct slot *slot)
+{
+    if (slot->state == SLOT_DRAINING && slot->process != NULL && list_is_empty(&slot->jobs)) {
+        slot_stop(slot, slot->fate, DRAIN_GRACE_MS);
+    }
+}
+
+void slot_stop(struct slot *slot, enum slot_fate fate, uint64_t grace_ms)
+{
+    slot->fate = fate;
+    timer_stop(&slot->timer);
+    if (slot->state != SLOT_STOPPING) {
+        move(slot, SLOT_STOPPING);
+    }
+    poll_answer_all(&slot->takes);
+    poll_answer_all(&slot->stops);
+    process_stop(slot->process, grace_ms);
+}
+
+/* ---- end ---- */
+
+static void log_end(const struct slot *slot, const struct process_end *end)
+{
+    AUTO(buf_done) struct buf how = BUF_INIT;
+    process_end_text(end, &how);
+    if (slot->fate != FATE_STAY) {
+        log_info("worker.end", "ep=%s worker=%s how=\"%.*s\"", slot->group->ep, slot->worker,
+                 SLICE_ARG(buf_slice(&how)));
+        return;
+    }
+    AUTO(buf_done) struct buf tail = BUF_INIT;
+    ring_tail(end->output, LOG_LINES, LOG_BYTES, &tail);
+    log_warn("worker.died", "ep=%s worker=%s how=\"%.*s\" lived_ms=%llu jobs=%zu", slot->group->ep,
+             slot->worker, SLICE_ARG(buf_slice(&how)), (unsigned long long)end->lived_ms,
+             slot_job_count(slot));
+    for (struct slice rest = buf_slice(&tail); rest.len > 0;) {
+        struct slice line = slice_cut(&rest, '\n');
+        log_warn("worker.said", "worker=%s line=%s", slot->worker, log_quote(line));
+    }
+}
+
+static bool is_crash(const struct slot *slot, const struct process_end *end)
+{
+    return slot->fate == FATE_STAY &&
+           (slot->state == SLOT_STARTING || (!slot->has_worked && end->lived_ms < QUICK_END_MS));
+}
+
+static void slot_ended(const struct process_end *end, void *arg)
+{
+    struct slot *slot = arg;
+    slot->process = NULL;
+    slot->crashes = is_crash(slot, end) ? slot->crashes + 1 : 0;
+    timer_stop(&slot->timer);
+    timer_stop(&slot->stop_timer);
+    log_end(slot, end);
+    map_del(&slot->group->agent->workers, &slot->node);
+    poll_answer_all(&slot->takes);
+    poll_answer_all(&slot->stops);
+    move(slot, SLOT_RESTING);
+    lost_process(slot, end);
+    take_back_cards(slot);
+    bool is_kept = slot->fate == FATE_STAY || slot->fate == FATE_REPLACE;
+    if (!is_kept || slot->group->endpoint == NULL || slot->group->agent->is_stopping) {
+        slot_leave(slot);
+    } else if (slot->crashes > 0) {
+        slot_rest(slot);
+    } else {
+        slot_launch(slot);
+    }
+}
+
+static void slot_rest(struct slot *slot)
+{
+    unsigned doublings = slot->crashes > 6 ? 6 : slot->crashes - 1;
+    uint64_t delay_ms = UINT64_C(1000) << doublings;
+    delay_ms = delay_ms < REST_MAX_MS ? delay_ms : REST_MAX_MS;
+    log_warn("worker.rest", "ep=%s worker=%s crashes=%u again_ms=%llu", slot->group->ep,
+             slot->worker, slot->crashes, (unsigned long long)delay_ms);
+    touch(slot);
+    timer_start(loop_of(slot), &slot->timer, delay_ms, slot_rested);
+}
+
+static void slot_rested(struct timer *timer)
+{
+    struct slot *slot = container_of(timer, struct slot, timer);
+    if (slot->group->endpoint == NULL || slot->group->agent->is_stopping) {
+        slot_leave(slot);
+        return;
+    }
+    slot_launch(slot);
+}
+
+/* The slot is dead afterwards. */
+static void slot_leave(struct slot *slot)
+{
+    struct agent *agent = slot->group->agent;
+    move(slot, SLOT_GONE);
+    forget_worker(slot);
+    list_unlink(&slot->link);
+    free(slot);
+    agent_converge(agent);
+    agent_check_stopped(agent);
+}
+
+const char *slot_word(const struct slot *slot)
+{
+    switch ((enum slot_state)slot->state) {
+    case SLOT_RESTING:
+        return "unhealthy";
+    case SLOT_STARTING:
+        return slot->is_unhealthy ? "unhealthy" : "initializing";
+    case SLOT_READY:
+    case SLOT_DRAINING:
+        return slot->is_unhealthy ? "unhealthy" : list_is_empty(&slot->jobs) ? "idle" : "running";
+    case SLOT_STOPPING:
+    case SLOT_GONE:
+    case SLOT_STATE_COUNT:
+        break;
+    }
+    return "";
+}

@@ -1,0 +1,69 @@
+/* One place for a handler process, and the life of the process in it. */
+#ifndef WORKER_SLOT_H
+#define WORKER_SLOT_H
+
+#include "base/map.h"
+#include "group.h"
+#include "process.h"
+
+enum slot_state {
+    SLOT_RESTING,  /* no process; waits out a crash back-off */
+    SLOT_STARTING, /* runs, has not asked for a job yet */
+    SLOT_READY,    /* takes jobs */
+    SLOT_DRAINING, /* takes no more jobs, ends those it has */
+    SLOT_STOPPING, /* has been told to end */
+    SLOT_GONE,     /* ended for good */
+    SLOT_STATE_COUNT
+};
+/* Why a slot drains, which decides what follows. */
+enum slot_fate {
+    FATE_STAY,    /* it does not; ended unasked it starts anew */
+    FATE_REPLACE, /* a fresh process in the same slot */
+    FATE_SURPLUS, /* the place is given back, or revived when wanted again before it stops */
+    FATE_LEAVE    /* the place is given back for certain */
+};
+
+#define WORKER_ID_MAX 60
+
+struct slot {
+    struct list link; /* group.slots */
+    struct group *group;
+    struct map_node node; /* agent.workers while the process lives */
+    unsigned state;
+    unsigned fate;
+    char worker[WORKER_ID_MAX + 1];
+    char token[49];
+    struct process *process; /* NULL while resting */
+    struct list jobs;        /* held.slot_link */
+    struct list takes;       /* poll.link, open job-take polls */
+    struct list stops;       /* poll.link, open job-stop polls */
+    uint64_t since_ms;       /* state as reported */
+    int64_t version;         /* of the document it was started with */
+    unsigned crashes;        /* in a row */
+    bool is_unhealthy;       /* said so by a ping */
+    bool has_worked;         /* a result came */
+    struct timer timer;      /* back-off or first-take limit */
+    struct timer stop_timer; /* stop.c: what to do about stopped jobs next */
+    int *cards;              /* indexes of its GPUs, owned */
+    size_t card_count;
+};
+
+/* Starts a process in a new slot of the group. */
+void slot_new(struct group *group);
+/* Its handler asked for a job. */
+void slot_polled(struct slot *slot);
+/* Whether it may be given jobs now. */
+bool slot_is_open(const struct slot *slot);
+bool slot_is_busy(const struct slot *slot); /* holds a job that is still wanted */
+/* Takes no more jobs; once its jobs have ended the process is stopped. Harmless when repeated. */
+void slot_drain(struct slot *slot, enum slot_fate fate);
+bool slot_revive(struct slot *slot); /* a surplus one that still drains is wanted again */
+/* Ends the process now: SIGTERM, SIGKILL after grace_ms. */
+void slot_stop(struct slot *slot, enum slot_fate fate, uint64_t grace_ms);
+/* A job has left it, or was stopped. */
+void slot_check(struct slot *slot);
+/* One of the store's words for what it does, "" when it no longer counts. */
+const char *slot_word(const struct slot *slot);
+size_t slot_job_count(const struct slot *slot);
+
+#endif

@@ -1,0 +1,204 @@
+/* A post's chunks are numbered by being put at the end of the buffer, answered 200 at once, and
+ * appended to the store 5 ms or 8 KB later, one append on its way at a time. An append is repeated
+ * until it is stored; the store skips what it has already, so nothing is lost or doubled.
+ *
+ *   post -> buffer -> append -> stored -> announce -> (more? append : ending_flushed)
+ *
+ * When Redis does not keep up, posts beyond STREAM_BUFFER_MAX stay unanswered: the handler waits,
+ * memory does not grow. */
+#include "stream.h"
+
+#include "base/log.h"
+#include "ending.h"
+#include "group.h"
+#include "held.h"
+#include "plane.h"
+#include "stop.h"
+#include "verdict.h"
+
+#define RETRY_MS 500
+#define APPEND_BYTES ((size_t)4 << 20)
+
+struct parked {
+    struct list link;
+    struct http_request *request;
+};
+
+static void stream_append(struct stream *stream);
+static void stream_appended(struct store_call *call, enum err err, const struct reply *reply);
+static void stream_stored(struct stream *stream);
+
+static size_t chunk_count(const struct stream *stream)
+{
+    return stream->lens.len / sizeof(size_t);
+}
+
+static size_t chunk_len(const struct stream *stream, size_t index)
+{
+    size_t len = 0;
+    memcpy(&len, stream->lens.ptr + index * sizeof(len), sizeof(len));
+    return len;
+}
+
+static size_t *total_of(const struct stream *stream)
+{
+    return &stream->held->group->agent->buffered_bytes;
+}
+
+void stream_init(struct stream *stream, struct held *held)
+{
+    stream->held = held;
+    list_init(&stream->parked);
+}
+
+bool stream_is_empty(const struct stream *stream)
+{
+    return stream->lens.len == 0;
+}
+
+/* ---- posts ---- */
+
+static void answer_parked(struct parked *parked)
+{
+    list_unlink(&parked->link);
+    plane_answer(parked->request, 200, SLICE("{}"));
+    free(parked);
+}
+
+static void parked_gone(struct http_request *request)
+{
+    struct parked *parked = request->op;
+    list_unlink(&parked->link);
+    free(parked);
+}
+
+static void park(struct stream *stream, struct http_request *request)
+{
+    struct parked *parked = xcalloc(1, sizeof(*parked));
+    parked->request = request;
+    request->op = parked;
+    request->on_gone = parked_gone;
+    list_push(&stream->parked, &parked->link);
+}
+
+static void answer_all(struct stream *stream)
+{
+    while (!list_is_empty(&stream->parked)) {
+        answer_parked(container_of(stream->parked.next, struct parked, link));
+    }
+}
+
+static void on_delay_over(struct timer *timer)
+{
+    stream_flush(container_of(timer, struct stream, timer));
+}
+
+static struct loop *loop_of(const struct stream *stream)
+{
+    return stream->held->group->agent->loop;
+}
+
+void stream_post(struct stream *stream, struct http_request *request)
+{
+    size_t before = stream->bytes.len;
+    if (verdict_chunks(request->body, &stream->bytes, &stream->lens) != ERR_OK) {
+        log_warn("stream.unreadable", "job=%s bytes=%zu", stream->held->id, request->body.len);
+    }
+    *total_of(stream) += stream->bytes.len - before;
+    if (stream->bytes.len > STREAM_BUFFER_MAX) {
+        park(stream, request);
+    } else {
+        plane_answer(request, 200, SLICE("{}"));
+    }
+    if (stream->bytes.len >= STREAM_FLUSH_BYTES) {
+        stream_flush(stream);
+    } else if (!timer_is_running(&stream->timer) && !stream_is_empty(stream)) {
+        timer_start(loop_of(stream), &stream->timer, STREAM_DELAY_MS, on_delay_over);
+    }
+}
+
+/* ---- append ---- */
+
+void stream_flush(struct stream *stream)
+{
+    if (stream->in_flight == 0 && !stream_is_empty(stream)) {
+        timer_stop(&stream->timer);
+        stream_append(stream);
+    }
+}
+
+static void stream_append(struct stream *stream)
+{
+    struct group *group = stream->held->group;
+    struct slice chunks[APPEND_MAX];
+    size_t count = 0, at = 0;
+    while (count < chunk_count(stream) && count < APPEND_MAX && (count == 0 || at < APPEND_BYTES)) {
+        chunks[count] = (struct slice){stream->bytes.ptr + at, chunk_len(stream, count)};
+        at += chunks[count++].len;
+    }
+    stream->in_flight = count;
+    queue_append(group->agent->store, &stream->call, group_ep(group), slice_of(stream->held->id),
+                 stream->held->attempt, stream->next, chunks, count, stream_appended);
+}
+
+/* Drops the first chunks of the buffer. */
+static void forget(struct stream *stream, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += chunk_len(stream, i);
+    }
+    buf_consume(&stream->bytes, bytes);
+    buf_consume(&stream->lens, count * sizeof(size_t));
+    stream->next += (int64_t)count;
+    *total_of(stream) -= bytes;
+}
+
+static void stream_appended(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct stream *stream = container_of(call, struct stream, call);
+    struct slice watchers = SLICE_NONE, token = SLICE_NONE;
+    int64_t stored = 0;
+    size_t count = stream->in_flight;
+    stream->in_flight = 0;
+    if (err == ERR_OK) {
+        err = queue_append_result(reply, &stored, &watchers, &token);
+    }
+    if (err != ERR_OK) {
+        log_warn("stream.waits", "job=%s err=%s", stream->held->id, err_name(err));
+        timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_delay_over);
+        return;
+    }
+    if (stored < 0) { /* the job is over: what is left of it has no reader */
+        forget(stream, chunk_count(stream));
+        stop_job(stream->held);
+    } else {
+        forget(stream, count);
+        held_announce(stream->held, watchers, SLICE_NONE);
+    }
+    stream_stored(stream);
+}
+
+static void stream_stored(struct stream *stream)
+{
+    if (stream->bytes.len <= STREAM_BUFFER_MAX) {
+        answer_all(stream);
+    }
+    if (stream_is_empty(stream)) {
+        ending_flushed(stream->held);
+    } else if (stream->held->ending != NULL || stream->bytes.len >= STREAM_FLUSH_BYTES) {
+        stream_flush(stream);
+    } else {
+        timer_start(loop_of(stream), &stream->timer, STREAM_DELAY_MS, on_delay_over);
+    }
+}
+
+void stream_done(struct stream *stream)
+{
+    answer_all(stream);
+    timer_stop(&stream->timer);
+    store_detach(&stream->call);
+    *total_of(stream) -= stream->bytes.len;
+    buf_done(&stream->bytes);
+    buf_done(&stream->lens);
+}

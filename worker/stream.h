@@ -1,0 +1,33 @@
+/* The chunks of one job on their way to the store: in order, gathered, none lost. */
+#ifndef WORKER_STREAM_H
+#define WORKER_STREAM_H
+
+#include "net/http.h"
+#include "queue/queue.h"
+
+#define STREAM_DELAY_MS 5
+#define STREAM_FLUSH_BYTES 8192
+#define STREAM_BUFFER_MAX ((size_t)16 << 20) /* posts of a job wait unanswered above that */
+
+struct held;
+struct stream {
+    /* private */
+    struct held *held;
+    struct buf bytes;   /* chunks that are not stored yet, one after the other */
+    struct buf lens;    /* their lengths, size_t */
+    struct list parked; /* posts that are answered when there is room again */
+    struct timer timer;
+    struct store_call call;
+    int64_t next;     /* index of the first chunk in the buffer */
+    size_t in_flight; /* chunks of the append on its way */
+};
+
+void stream_init(struct stream *stream, struct held *held);
+void stream_done(struct stream *stream); /* answers parked posts, drops what is left */
+/* Keeps the chunks of a post and answers it. */
+void stream_post(struct stream *stream, struct http_request *request);
+bool stream_is_empty(const struct stream *stream);
+/* Without further delay; ending_flushed() is called when all is stored. */
+void stream_flush(struct stream *stream);
+
+#endif

@@ -31,6 +31,7 @@ struct op {
     bool is_object;      /* stream: the answer's shape */
     bool has_waited;     /* await, stream: the time to wait is over */
     bool must_look;      /* stream: told while a reading was on its way */
+    int64_t removed;     /* purge: so far */
     struct buf document; /* endpoints: what is being stored */
     int64_t version;     /* endpoints: of what has been stored */
     struct op **list;    /* endpoints list: cleared when this operation ends first */

@@ -4,8 +4,28 @@
 
 static void status_read(struct store_call *call, enum err err, const struct reply *reply);
 
+/* ?ttl=ms: how much longer the record shall be kept; what is no positive number is ignored. */
+static int64_t wanted_ttl_ms(const struct op *op)
+{
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    return http_query(op->request->query, "ttl", &text) ? slice_to_i64_or(buf_slice(&text), 0) : 0;
+}
+
+static void status_expired(struct store_call *call, enum err err, const struct reply *reply)
+{
+    (void)err; /* a failure shows in the reading that follows */
+    (void)reply;
+    struct op *op = container_of(call, struct op, call);
+    queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), status_read);
+}
+
 void status_start(struct op *op)
 {
+    int64_t ttl_ms = wanted_ttl_ms(op);
+    if (ttl_ms > 0) {
+        queue_expire(op->node->store, &op->call, op_ep(op), op_id(op), ttl_ms, status_expired);
+        return;
+    }
     queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), status_read);
 }
 

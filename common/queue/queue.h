@@ -16,6 +16,12 @@
 #define APPEND_MAX 500      /* chunks in one append */
 #define TOKEN_SIZE 17       /* 16 hexadecimal digits and a terminator */
 
+/* A job whose state a transition has changed: what its watchers must be told. */
+struct job_change {
+    struct slice id, watchers, token;
+    enum job_state state;
+};
+
 /* ---- client side ---- */
 struct submit_args {
     struct slice id;
@@ -108,10 +114,6 @@ void queue_renew(struct store *store, struct store_call *call, struct slice ep, 
  * queue_change_at() without id; use queue_lost_result(). */
 void queue_lost(struct store *store, struct store_call *call, struct slice ep, int64_t retries_max,
                 const struct held_job *job, struct slice error_members, store_fn fn);
-struct job_change {
-    struct slice id, watchers, token;
-    enum job_state state;
-};
 /* ERR_NOT_FOUND when ignored (the attempt no longer held the job). */
 enum err queue_lost_result(const struct reply *reply, struct slice id,
                            struct job_change *ret_change);
@@ -147,6 +149,37 @@ void queue_lead(struct store *store, struct store_call *call, struct slice sched
 /* pairs: endpoint id, wanted, ... Reply: 1, or 0 when a younger leader exists. */
 void queue_assign(struct store *store, struct store_call *call, int64_t epoch, struct slice agent,
                   const struct slice *pairs, size_t count, store_fn fn);
+struct retry_result {
+    bool is_queued;
+    enum job_state state; /* after the call */
+};
+/* ERR_NOT_FOUND when unknown or expired. */
+void queue_retry(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                 store_fn fn);
+enum err queue_retry_result(const struct reply *reply, struct retry_result *ret_result);
+
+/* One page of at most `most` ids; before_seq: last_seq of the page before, -1 for the first. */
+struct purge_page {
+    int64_t removed, last_seq;
+    bool has_more;
+    size_t watched_count; /* removed jobs that somebody watches: queue_purge_watched() */
+};
+void queue_purge(struct store *store, struct store_call *call, struct slice ep, int64_t most,
+                 int64_t before_seq, store_fn fn);
+enum err queue_purge_result(const struct reply *reply, struct purge_page *ret_page);
+/* The state in ret_change is JOB_CANCELLED. */
+void queue_purge_watched(const struct reply *reply, size_t index, struct job_change *ret_change);
+
+/* The latest jobs, newest first, without members. */
+void queue_recent(struct store *store, struct store_call *call, struct slice ep, store_fn fn);
+/* ERR_NOT_FOUND beyond the last. ret_submitted_ms: epoch. */
+enum err queue_recent_at(const struct reply *reply, size_t index, struct job_view *ret_job,
+                         int64_t *ret_submitted_ms);
+
+/* Shortens the life of a record. The reply is 1, or 0 when the job is unknown. */
+void queue_expire(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                  int64_t ttl_ms, store_fn fn);
+
 struct health {
     int64_t in_queue, in_progress, completed, failed, retried;
     int64_t idle, initializing, running, throttled, unhealthy;

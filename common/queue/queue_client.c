@@ -130,6 +130,78 @@ void queue_configure(struct store *store, struct store_call *call, struct slice 
     store_eval(store, call, SCRIPT_CONFIGURE, ep, argv, COUNT_OF(argv), fn);
 }
 
+void queue_retry(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                 store_fn fn)
+{
+    store_eval(store, call, SCRIPT_RETRY, ep, &id, 1, fn);
+}
+
+enum err queue_retry_result(const struct reply *reply, struct retry_result *ret_result)
+{
+    if (reply_is_nil(reply)) {
+        return ERR_NOT_FOUND;
+    }
+    struct retry_result result = {.is_queued = reply_int(reply_at(reply, 0), 0) == 1};
+    enum err err = job_state_from_letter(reply_slice(reply_at(reply, 1)), &result.state);
+    if (err != ERR_OK) {
+        return ERR_STORE_REPLY;
+    }
+    *ret_result = result;
+    return ERR_OK;
+}
+
+void queue_purge(struct store *store, struct store_call *call, struct slice ep, int64_t most,
+                 int64_t before_seq, store_fn fn)
+{
+    const struct slice argv[] = {NUMBER(most), before_seq < 0 ? SLICE("") : NUMBER(before_seq)};
+    store_eval(store, call, SCRIPT_PURGE, ep, argv, COUNT_OF(argv), fn);
+}
+
+enum err queue_purge_result(const struct reply *reply, struct purge_page *ret_page)
+{
+    size_t count = reply_count(reply);
+    if (count < 3) {
+        return ERR_STORE_REPLY;
+    }
+    *ret_page = (struct purge_page){.removed = reply_int(reply_at(reply, 0), 0),
+                                    .has_more = reply_int(reply_at(reply, 1), 0) != 0,
+                                    .last_seq = reply_int(reply_at(reply, 2), 0),
+                                    .watched_count = (count - 3) / 3};
+    return ERR_OK;
+}
+
+void queue_purge_watched(const struct reply *reply, size_t index, struct job_change *ret_change)
+{
+    *ret_change = (struct job_change){.id = reply_slice(reply_at(reply, 3 + 3 * index)),
+                                      .watchers = reply_slice(reply_at(reply, 4 + 3 * index)),
+                                      .token = reply_slice(reply_at(reply, 5 + 3 * index)),
+                                      .state = JOB_CANCELLED};
+}
+
+void queue_recent(struct store *store, struct store_call *call, struct slice ep, store_fn fn)
+{
+    store_eval(store, call, SCRIPT_RECENT, ep, NULL, 0, fn);
+}
+
+enum err queue_recent_at(const struct reply *reply, size_t index, struct job_view *ret_job,
+                         int64_t *ret_submitted_ms)
+{
+    const struct reply *item = reply_at(reply, index);
+    if (item == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    const struct reply *job = reply_at(item, 1);
+    *ret_submitted_ms = reply_int(reply_at(job, 2), 0);
+    return queue_read_result(job, reply_slice(reply_at(item, 0)), ret_job);
+}
+
+void queue_expire(struct store *store, struct store_call *call, struct slice ep, struct slice id,
+                  int64_t ttl_ms, store_fn fn)
+{
+    const struct slice argv[] = {id, NUMBER(ttl_ms)};
+    store_eval(store, call, SCRIPT_EXPIRE, ep, argv, COUNT_OF(argv), fn);
+}
+
 void queue_health(struct store *store, struct store_call *call, struct slice ep, store_fn fn)
 {
     store_eval(store, call, SCRIPT_HEALTH, ep, NULL, 0, fn);

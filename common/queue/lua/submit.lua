@@ -13,7 +13,7 @@ local P = KEYS[1]
 local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'ready')
 local waiting, seq = tonumber(stats[1] or 0), tonumber(stats[2] or 0)
 local before = waiting
-local results, normal, low = {}, {}, {}
+local results, normal, low, stored = {}, {}, {}, {}
 for i = 1, #ARGV, 10 do
     local id, class, ttl = ARGV[i], ARGV[i + 2], tonumber(ARGV[i + 4])
     local keep = 86400000 + ttl + 4 * ARGV[i + 3] + ARGV[i + 6]
@@ -37,6 +37,7 @@ for i = 1, #ARGV, 10 do
         end
         local list = class == 'l' and low or normal
         list[#list + 1] = id
+        stored[#stored + 1] = id
         results[#results + 1] = 1
     end
 end
@@ -47,6 +48,8 @@ if #low > 0 then
     redis.call('RPUSH', P .. 'q:low', unpack(low))
 end
 if waiting > before then
+    redis.call('LPUSH', P .. 'recent', unpack(stored))
+    redis.call('LTRIM', P .. 'recent', 0, 99)
     redis.call('HSET', P .. 'stats', 'inQueue', waiting, 'seq', seq, 'hungry', 0)
     if stats[3] == '1' then
         ring(P)

@@ -1,0 +1,12 @@
+-- recent: the latest jobs of an endpoint, newest first. Reads only.
+-- KEYS  1: prefix "mr:{ep}:"
+-- Returns: for each job that has not expired {id, what read.lua returns without members}.
+local P = KEYS[1]
+local results = {}
+for _, id in ipairs(redis.call('LRANGE', P .. 'recent', 0, 99)) do
+    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 't0', 't1', 't2', 'w', 'r', 'tk')
+    if job[1] then
+        results[#results + 1] = {id, job}
+    end
+end
+return results

@@ -12,8 +12,10 @@
 #define KERNEL_BOUNCES_MAX 12
 #define KERNEL_ROULETTE_FROM 3
 #define KERNEL_FAR 1e30f
-#define KERNEL_NEAR 1e-3f      /* keeps a bounce off its own surface */
-#define KERNEL_SAMPLE_MAX 8.0f /* cuts the rare very bright path, which would be a white dot */
+#define KERNEL_NEAR 1e-3f       /* keeps a bounce off its own surface */
+#define KERNEL_SAMPLE_MAX 8.0f  /* cuts the rare very bright path, which would be a white dot */
+#define KERNEL_CAUSTIC_MAX 1.2f /* the same for a lamp that a diffuse surface sees through glass \
+                                 */
 
 struct frame {
     uint32_t width, height, samples;
@@ -122,15 +124,15 @@ RENDER_FN struct hit kernel_hit(const struct scene *scene, struct ray ray)
 /* Stars are cells of the direction's cube face whose hash happens to be high. */
 RENDER_FN float kernel_star(struct vec dir)
 {
-    float scale = 90.0f / (fabsf(dir.x) + fabsf(dir.y) + fabsf(dir.z));
+    float scale = 160.0f / (fabsf(dir.x) + fabsf(dir.y) + fabsf(dir.z));
     float x = dir.x * scale;
     float z = dir.z * scale;
     uint32_t cell =
         rng_hash((uint32_t)(int)floorf(x) * 73856093u ^ (uint32_t)(int)floorf(z) * 19349663u);
     float off_x = x - floorf(x) - 0.5f;
     float off_z = z - floorf(z) - 0.5f;
-    float spot = 0.06f - (off_x * off_x + off_z * off_z);
-    return (cell & 63u) == 0 && spot > 0.0f ? spot * 16.0f * (float)(cell >> 24) / 255.0f : 0.0f;
+    float spot = 0.05f - (off_x * off_x + off_z * off_z);
+    return (cell & 63u) == 0 && spot > 0.0f ? spot * 20.0f * (float)(cell >> 24) / 255.0f : 0.0f;
 }
 
 RENDER_FN struct vec kernel_sky(const struct sky *sky, struct vec dir)
@@ -237,7 +239,23 @@ struct path {
     struct vec light;   /* collected */
     struct vec through; /* what is left of light from further on */
     bool sees_lamps;    /* a lamp hit next is counted: no diffuse bounce sampled it */
+    bool is_diffuse;    /* it has left a diffuse surface */
 };
+
+RENDER_FN struct vec kernel_cut(struct vec light, float max)
+{
+    float brightest = vec_max(light);
+    return brightest > max ? vec_scale(light, max / brightest) : light;
+}
+
+/* The path ends in a lamp; `through` is tinted with its light already. */
+RENDER_FN void kernel_end_in_lamp(struct path *path)
+{
+    if (path->sees_lamps) {
+        float max = path->is_diffuse ? KERNEL_CAUSTIC_MAX : KERNEL_SAMPLE_MAX;
+        path->light = vec_add(path->light, kernel_cut(path->through, max));
+    }
+}
 
 /* Follows the path across one surface; false: it ends here. */
 RENDER_FN bool kernel_bounce(const struct scene *scene, struct path *path, const struct hit *hit,
@@ -254,6 +272,7 @@ RENDER_FN bool kernel_bounce(const struct scene *scene, struct path *path, const
         path->light = vec_add(path->light, vec_tint(path->through, direct));
         path->ray.dir = kernel_cosine(normal, rng);
         path->sees_lamps = false;
+        path->is_diffuse = true;
         return true;
     }
     case SURFACE_METAL: {
@@ -267,7 +286,7 @@ RENDER_FN bool kernel_bounce(const struct scene *scene, struct path *path, const
         path->sees_lamps = true;
         return true;
     default:
-        path->light = path->sees_lamps ? vec_add(path->light, path->through) : path->light;
+        kernel_end_in_lamp(path);
         return false;
     }
 }
@@ -288,7 +307,7 @@ RENDER_FN bool kernel_survives(struct path *path, int bounce, uint32_t *rng)
 
 RENDER_FN struct vec kernel_path(const struct scene *scene, struct ray ray, uint32_t *rng)
 {
-    struct path path = {ray, vec(0, 0, 0), vec(1, 1, 1), true};
+    struct path path = {ray, vec(0, 0, 0), vec(1, 1, 1), true, false};
     for (int bounce = 0; bounce < KERNEL_BOUNCES_MAX; bounce++) {
         struct hit hit = kernel_hit(scene, path.ray);
         if (!hit.is_any) {
@@ -300,9 +319,7 @@ RENDER_FN struct vec kernel_path(const struct scene *scene, struct ray ray, uint
             break;
         }
     }
-    float brightest = vec_max(path.light);
-    return brightest > KERNEL_SAMPLE_MAX ? vec_scale(path.light, KERNEL_SAMPLE_MAX / brightest)
-                                         : path.light;
+    return kernel_cut(path.light, KERNEL_SAMPLE_MAX);
 }
 
 /* Camera ray through a point of the picture; px and py are in pixels. */

@@ -167,7 +167,7 @@ static void make_spheres(struct maker *maker)
     put_ball(maker, vec(0, 1, 0), 1.0f, glass());
     put_ball(maker, vec(-2.2f, 1, 0.4f), 1.0f, diffuse(hue(rng_next(&maker->rng), 0.1f)));
     put_ball(maker, vec(2.2f, 1, -0.6f), 1.0f, metal(vec(0.92f, 0.8f, 0.62f), 0.03f));
-    scatter(maker, 44, 4.5f, day_surface);
+    scatter(maker, 44, 4.6f, day_surface);
 }
 
 static void make_cornell(struct maker *maker)
@@ -195,8 +195,8 @@ static void make_cornell(struct maker *maker)
 static struct surface night_surface(struct maker *maker)
 {
     float kind = rng_next(&maker->rng);
-    if (maker->scene->lamp_count < SCENE_LAMPS_MAX && kind < 0.35f) {
-        return glow(hue(rng_next(&maker->rng), 0.15f), between(maker, 3.0f, 6.0f));
+    if (maker->scene->lamp_count < SCENE_LAMPS_MAX && kind < 0.3f) {
+        return glow(hue(rng_next(&maker->rng), 0.04f), between(maker, 1.6f, 2.6f));
     }
     return kind < 0.6f   ? metal(vec(0.9f, 0.9f, 0.92f), between(maker, 0.0f, 0.15f))
            : kind < 0.8f ? glass()
@@ -205,15 +205,15 @@ static struct surface night_surface(struct maker *maker)
 
 static void make_night(struct maker *maker)
 {
-    maker->scene->sky = (struct sky){vec(0.05f, 0.045f, 0.09f), vec(0.008f, 0.012f, 0.04f), 2.0f};
+    maker->scene->sky = (struct sky){vec(0.035f, 0.03f, 0.07f), vec(0.006f, 0.009f, 0.03f), 1.5f};
     maker->scene->exposure = 1.3f;
-    aim_camera(maker, vec(0, 1.5f, 7.6f), vec(0, 0.95f, 0), 36.0f);
+    aim_camera(maker, vec(0, 2.4f, 8.6f), vec(0, 0.6f, 0), 32.0f);
     maker->scene->camera.lens = 0.03f;
     put_ground(maker, metal(vec(0.32f, 0.33f, 0.37f), 0.12f));
     put_ball(maker, vec(0, 1.1f, 0), 1.1f, glass());
     put_ball(maker, vec(-2.3f, 0.8f, -0.8f), 0.8f, metal(vec(0.95f, 0.75f, 0.5f), 0.05f));
     put_ball(maker, vec(2.3f, 0.8f, -0.8f), 0.8f, diffuse(vec(0.75f, 0.75f, 0.78f)));
     put_ball(maker, vec(between(maker, -0.6f, 0.6f), 0.34f, 2.0f), 0.34f,
-             glow(hue(rng_next(&maker->rng), 0.1f), 6.0f));
-    scatter(maker, 34, 4.2f, night_surface);
+             glow(hue(rng_next(&maker->rng), 0.04f), 3.0f));
+    scatter(maker, 40, 4.8f, night_surface);
 }

@@ -6,11 +6,12 @@
 # Nothing happens when all are there. Needs root or sudo otherwise.
 # shellcheck shell=bash
 
-# llhttp is a library on Debian 13; Debian 12 has its C sources in node-llhttp.
-packages_llhttp() {
+# packages_by_version ON_12 LATER. llhttp is a library on Debian 13, and C sources in node-llhttp
+# on 12; the sanitizers and fuzzer of clang have a package without a version since 13.
+packages_by_version() {
     local version
     version=$(. /etc/os-release 2>/dev/null && printf '%s' "${VERSION_ID:-}")
-    if [ "$version" = 12 ]; then echo node-llhttp; else echo libllhttp-dev; fi
+    if [ "$version" = 12 ]; then echo "$1"; else echo "$2"; fi
 }
 
 # packages_list GROUP...: one name a line.
@@ -21,12 +22,12 @@ packages_list() {
         build)
             printf '%s\n' gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libhiredis-dev \
                 libcurl4-openssl-dev libnng-dev libcjson-dev libssl-dev libpng-dev zlib1g-dev \
-                "$(packages_llhttp)"
+                "$(packages_by_version node-llhttp libllhttp-dev)"
             ;;
         run) printf '%s\n' redis-server python3 python3-venv ca-certificates ;;
         test)
-            printf '%s\n' libcmocka-dev clang clang-format libclang-rt-dev lua-check curl iproute2 \
-                procps
+            printf '%s\n' libcmocka-dev clang clang-format lua-check curl iproute2 procps \
+                "$(packages_by_version libclang-rt-14-dev libclang-rt-dev)"
             ;;
         *)
             printf 'packages: there is no group %s; there are: build run test\n' "$group" >&2

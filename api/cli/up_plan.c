@@ -84,9 +84,6 @@ static struct child *add_program(struct up *up, enum child_stage stage, const ch
 static void add_agent(struct up *up, size_t index)
 {
     struct child *child = add_program(up, STAGE_AGENT, "millrace-worker", index);
-    AUTO_STR spool = data_path(&up->data, "spool/%s", child->name);
-    child_arg(child, "--spool");
-    child_arg(child, "%s", spool);
     if (up->options.slots >= 0) {
         child_arg(child, "--slots");
         child_arg(child, "%d", (int)up->options.slots);

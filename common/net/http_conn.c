@@ -15,9 +15,9 @@
 
 #include "base/sm.h"
 
-#define LINGER_MS 5000  /* a slow peer has had its answer in the network by then */
-#define BODY_STEP 65536 /* first memory of a body, whatever Content-Length promises; doubles */
-#define BODY_KEEP 1024  /* memory that stays with an idle connection */
+#define LINGER_MS 5000   /* a slow peer has had its answer in the network by then */
+#define BODY_STEP 65536  /* first memory of a body, whatever Content-Length promises; doubles */
+#define SPARE_BODY 65536 /* a larger body gives its memory back to the heap */
 #define DIRECT_READ_MIN 16384 /* bodies with more to come are read into their own memory */
 
 static const char *const state_names[HTTP_STATE_COUNT] = {
@@ -210,13 +210,24 @@ static void begin_linger(struct http_conn *conn)
 
 /* --- the end of a request --- */
 
+/* One spare of each is enough: requests that are answered at once come one after the other. */
+static void give_memory_back(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    http_parse_reset(&conn->parse);
+    http_parse_lend(&conn->parse, &server->spare_parse);
+    http_parse_done(&conn->parse);
+    if (conn->body.len <= SPARE_BODY && server->spare_body.ptr == NULL) {
+        server->spare_body = conn->body;
+        conn->body = BUF_INIT;
+    }
+    buf_done(&conn->body);
+    buf_clear(&server->spare_body);
+}
+
 static void forget_request(struct http_conn *conn)
 {
-    http_parse_reset(&conn->parse);
-    if (conn->body.len > BODY_KEEP) {
-        buf_done(&conn->body);
-    }
-    buf_clear(&conn->body);
+    give_memory_back(conn);
     conn->chunks = (struct http_chunks){0};
     conn->request = (struct http_request){0};
     conn->on_room = NULL;

@@ -86,6 +86,10 @@ struct http_server {
     void (*on_drained)(void *arg);
     void *drained_arg;
     bool is_draining, is_drained, is_closing;
+    /* Memory that went through the last request, still warm: the next one starts with it. So idle
+     * connections hold none, and a busy server works in the same few lines of cache. */
+    struct http_parse spare_parse;
+    struct buf spare_body;
     struct buf scratch;              /* heads of answers */
     char read_bytes[HTTP_READ_SIZE]; /* every read of every connection */
 };

@@ -481,3 +481,13 @@ void http_parse_reset(struct http_parse *parse)
     *parse = (struct http_parse){
         .bytes = parse->bytes, .headers = parse->headers, .header_cap = parse->header_cap};
 }
+
+void http_parse_lend(struct http_parse *from, struct http_parse *to)
+{
+    if (to->bytes.ptr == NULL && to->headers == NULL) {
+        to->bytes = from->bytes;
+        to->headers = from->headers;
+        to->header_cap = from->header_cap;
+        *from = (struct http_parse){0};
+    }
+}

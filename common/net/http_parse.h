@@ -41,6 +41,8 @@ struct http_parse {
 void http_parse_done(struct http_parse *parse);
 /* Ready for the next head; frees memory beyond what a usual head needs. */
 void http_parse_reset(struct http_parse *parse);
+/* Hands the memory of a reset parser to one that has none; else does nothing. */
+void http_parse_lend(struct http_parse *from, struct http_parse *to);
 bool http_parse_is_empty(const struct http_parse *parse); /* no byte of a head has come yet */
 /* Takes bytes up to the end of the head, *ret_used says how many. After an error the parser may
  * only be reset. */

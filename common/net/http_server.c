@@ -252,6 +252,8 @@ static void let_waiting_in(struct http_server *server)
 static void free_if_over(struct http_server *server)
 {
     if (server->is_closing && server->conn_count == 0 && list_is_empty(&server->listeners)) {
+        http_parse_done(&server->spare_parse);
+        buf_done(&server->spare_body);
         buf_done(&server->scratch);
         free(server);
     }

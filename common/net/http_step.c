@@ -47,6 +47,7 @@ static bool step_head(struct http_conn *conn, struct slice *in)
     }
     size_t used = 0;
     bool is_complete = false;
+    http_parse_lend(&conn->server->spare_parse, &conn->parse);
     enum err err = http_parse_feed(&conn->parse, *in, &used, &is_complete);
     if (err != ERR_OK) {
         http_refuse(conn, err, conn->parse.detail);
@@ -91,6 +92,10 @@ static bool step_decide(struct http_conn *conn, struct slice *in)
         http_write(conn, SLICE("HTTP/1.1 100 Continue\r\n\r\n"), SLICE_NONE);
     }
     http_conn_move(conn, HTTP_READ_BODY);
+    if (has_body(conn)) {
+        conn->body = conn->server->spare_body;
+        conn->server->spare_body = BUF_INIT;
+    }
     conn->body_begun_ms = loop_now_ms(conn->server->loop);
     return true;
 }

@@ -74,7 +74,7 @@ static int face_output(struct millrace_job *face, const char *json, size_t len)
     return result;
 }
 
-static int face_fail(struct millrace_job *face, const char *text, size_t len)
+static int face_set_error(struct millrace_job *face, const char *text, size_t len)
 {
     struct job *job = job_of(face);
     pthread_mutex_lock(&job->lock);
@@ -136,6 +136,6 @@ const struct millrace_host face_functions = {
     .progress = face_progress,
     .chunk = face_chunk,
     .output = face_output,
-    .fail = face_fail,
+    .set_error = face_set_error,
     .retire = face_retire,
 };

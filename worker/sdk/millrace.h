@@ -59,7 +59,7 @@ struct millrace_host {
     int (*progress)(struct millrace_job *job, const char *json, size_t len);
     int (*chunk)(struct millrace_job *job, const char *json, size_t len);
     int (*output)(struct millrace_job *job, const char *json, size_t len);
-    int (*fail)(struct millrace_job *job, const char *text, size_t len);
+    int (*set_error)(struct millrace_job *job, const char *text, size_t len);
     void (*retire)(struct millrace_job *job);
 };
 
@@ -130,7 +130,7 @@ static inline int millrace_output(struct millrace_job *job, const char *json, si
  * call wins. Always returns 1, for `return millrace_fail(job, text, len);`. */
 static inline int millrace_fail(struct millrace_job *job, const char *text, size_t len)
 {
-    return job->host->fail(job, text, len);
+    return job->host->set_error(job, text, len);
 }
 
 /* Asks for a fresh process after this job (a leak, a broken GPU context): the result is sent as

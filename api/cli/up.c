@@ -28,8 +28,10 @@
 #include "message.h"
 #include "programs.h"
 #include "sockets.h"
+#include "strays.h"
 
 #define PATIENCE_MS 30000 /* for one answer; a Redis that is loading its data has all the time */
+#define STRAYS_MS 2000    /* what a killed agent leaves is ended by its keeper long before */
 #define SIGNAL_COUNT 4
 
 struct signals {
@@ -150,6 +152,7 @@ static void up_run(struct up *up)
         up->children[i]->on_ended = on_ended;
     }
     start_signals(up, &signals);
+    strays_adopt();
     if (up->options.redis == NULL) {
         up_start_redis(up);
     } else {
@@ -288,8 +291,7 @@ static void on_helper_ended(struct child *child, int status)
 {
     struct up *up = child->owner;
     if (up->is_stopping) {
-        up_stop(up);
-        return;
+        return; /* on_child_signal() goes on */
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         up_ready(up);
@@ -311,15 +313,33 @@ static void up_ready(struct up *up)
 
 /* --- children that end --- */
 
+static struct child *find_child(const struct up *up, pid_t pid)
+{
+    if (up->helper != NULL && up->helper->pid == pid) {
+        return up->helper;
+    }
+    for (size_t i = 0; i < up->child_count; i++) {
+        if (up->children[i]->pid == pid) {
+            return up->children[i];
+        }
+    }
+    return NULL;
+}
+
 static void on_child_signal(uv_signal_t *handle, int number)
 {
     (void)number;
     struct up *up = handle->data;
-    for (size_t i = 0; i < up->child_count; i++) {
-        child_reap(up->children[i]);
+    for (pid_t pid = strays_next_end(); pid > 0; pid = strays_next_end()) {
+        struct child *child = find_child(up, pid);
+        if (child != NULL) {
+            child_reap(child);
+        } else {
+            (void)waitpid(pid, NULL, 0);
+        }
     }
-    if (up->helper != NULL) {
-        child_reap(up->helper);
+    if (up->is_stopping) {
+        up_stop(up);
     }
 }
 
@@ -345,8 +365,9 @@ static void on_ended(struct child *child, int status)
 {
     struct up *up = child->owner;
     if (up->is_stopping) {
-        up_stop(up);
-    } else if (up->is_ready || WIFSIGNALED(status)) {
+        return; /* on_child_signal() goes on */
+    }
+    if (up->is_ready || WIFSIGNALED(status)) {
         child_start_later(child, status);
     } else {
         fail_start(up, child, status);
@@ -405,12 +426,31 @@ static bool stop_stage(struct up *up, unsigned stage)
     return is_down;
 }
 
+static void on_strays_late(struct timer *timer)
+{
+    struct up *up = container_of(timer, struct up, patience);
+    strays_kill(); /* their ends come as signals */
+    timer_start(up->loop, timer, STRAYS_MS, on_strays_late);
+}
+
+/* All children are down; what they left behind (handlers whose agent was killed) ends by itself
+ * within moments, or is ended. */
+static void wait_for_strays(struct up *up)
+{
+    if (!strays_are_left()) {
+        timer_stop(&up->patience);
+        loop_stop(up->loop);
+    } else if (!timer_is_running(&up->patience)) {
+        timer_start(up->loop, &up->patience, STRAYS_MS, on_strays_late);
+    }
+}
+
 /* Called again whenever a child has ended. */
 static void up_stop(struct up *up)
 {
-    up->is_stopping = true;
-    probe_stop(&up->probe);
-    if (timer_is_running(&up->patience)) {
+    if (!up->is_stopping) {
+        up->is_stopping = true;
+        probe_stop(&up->probe);
         timer_stop(&up->patience);
     }
     if (up->helper != NULL) {
@@ -421,7 +461,7 @@ static void up_stop(struct up *up)
     }
     bool is_helper_down = up->helper == NULL || child_is_down(up->helper);
     if (up->stop_stage == STAGE_COUNT && is_helper_down) {
-        loop_stop(up->loop);
+        wait_for_strays(up);
     }
 }
 

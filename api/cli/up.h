@@ -35,7 +35,7 @@ struct up {
     char **plain_env; /* ours, without it: handlers must not see the admin key */
     /* the way to ready */
     struct probe probe;
-    struct timer patience; /* ends the wait for an answer */
+    struct timer patience; /* ends the wait for an answer, later the one for strays */
     size_t asked_node;     /* whose /healthz is asked */
     struct child *helper;  /* applies the endpoint documents; NULL when there are none */
     bool is_ready;

@@ -244,7 +244,8 @@ void http_conn_answered(struct http_conn *conn)
         return;
     }
     http_conn_move(conn, HTTP_IDLE);
-    http_conn_deadline(conn, conn->server->config.idle_ms);
+    http_conn_deadline(conn, conn->server->is_draining ? HTTP_DRAIN_GRACE_MS
+                                                       : conn->server->config.idle_ms);
     if (!conn->is_running && (conn->rest.len > 0 || conn->is_eof)) {
         http_conn_run_later(conn);
     }
@@ -360,7 +361,6 @@ void http_conn_open(struct http_server *server, uv_stream_t *listener)
         http_conn_close(conn);
         return;
     }
-    (void)uv_tcp_nodelay(&conn->tcp, 1);
     read_peer(conn);
     http_conn_deadline(conn, server->config.idle_ms);
     http_conn_watch(conn);

@@ -8,6 +8,8 @@
 #include "net/http_parse.h"
 
 #define HTTP_READ_SIZE 65536 /* one read takes at most this much; bounds pipelined bytes, too */
+/* Idle connections of a draining server: longer than a request is on its way. */
+#define HTTP_DRAIN_GRACE_MS 250
 
 struct http_flight;
 

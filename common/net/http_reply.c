@@ -98,6 +98,9 @@ void http_refuse(struct http_conn *conn, enum err err, const char *detail)
     if (http_conn_has_request(conn) && conn->request.on_gone != NULL) {
         conn->request.on_gone(&conn->request);
     }
+    if (conn->state == HTTP_CLOSED) {
+        return; /* the owner has closed the server */
+    }
     conn->must_close = true;
     struct http_answer answer = {
         .status = err_http_status(err),

@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096       /* the kernel cuts it to net.core.somaxconn */
-#define DRAIN_GRACE_MS 250 /* longer than a request is on its way */
+#define KEEPALIVE_SECONDS 60
+#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
 struct http_listener {
     uv_tcp_t tcp;
@@ -104,6 +104,10 @@ static enum err listen_on(struct http_server *server, int fd)
     if (result != 0) {
         (void)close(fd);
     } else {
+        /* Connections inherit both: no call for each. A parked peer whose machine has died is found
+         * by the kernel's probes. */
+        (void)uv_tcp_nodelay(&listener->tcp, 1);
+        (void)uv_tcp_keepalive(&listener->tcp, 1, KEEPALIVE_SECONDS);
         result = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
     }
     if (result != 0) {
@@ -232,7 +236,7 @@ void http_server_drain(struct http_server *server, void (*on_drained)(void *arg)
     list_each (at, &server->conns) {
         struct http_conn *conn = container_of(at, struct http_conn, link);
         if (conn->state == HTTP_IDLE) {
-            http_conn_deadline(conn, DRAIN_GRACE_MS);
+            http_conn_deadline(conn, HTTP_DRAIN_GRACE_MS);
         }
     }
     check_drained(server);

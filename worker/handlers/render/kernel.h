@@ -13,9 +13,8 @@
 #define KERNEL_ROULETTE_FROM 3
 #define KERNEL_FAR 1e30f
 #define KERNEL_NEAR 1e-3f       /* keeps a bounce off its own surface */
-#define KERNEL_SAMPLE_MAX 8.0f  /* cuts the rare very bright path, which would be a white dot */
-#define KERNEL_CAUSTIC_MAX 1.2f /* the same for a lamp that a diffuse surface sees through glass \
-                                 */
+#define KERNEL_SAMPLE_MAX 8.0f  /* cuts the rare very bright path, a white dot otherwise */
+#define KERNEL_CAUSTIC_MAX 1.2f /* the same for a lamp that diffuse things see through glass */
 
 struct frame {
     uint32_t width, height, samples;

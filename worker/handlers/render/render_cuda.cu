@@ -121,6 +121,9 @@ extern "C" bool cuda_is_usable(char *why, unsigned size)
 {
     int count = 0;
     int value = 0;
+    /* waiting for a launch sleeps: the cores belong to whoever shares the machine */
+    (void)cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync);
+    (void)cudaGetLastError();
     cudaError_t error = cudaGetDeviceCount(&count);
     if (error == cudaSuccess && count > 0) {
         error = run_probe(&value);

@@ -3,12 +3,15 @@
  * Workers of agents that are gone do not count. An endpoint that could not be read in this round
  * keeps what it has. An endpoint without a document (deleted) wants nothing and gets nothing.
  *
+ * A worker that was wished a moment ago and has not been reported yet counts as starting: it may
+ * have taken the job it was wished for, and must not be taken back for want of waiting jobs.
+ *
  * idleTimeout 0 means: stay warm until somebody else needs the slot. Such idle workers count as
  * expired only while other endpoints were left without a place in the round before, and no more of
  * them than were missing. */
 #include "plan.h"
 
-#include "base/log.h"
+#define REPORT_MS 5000 /* agents report what they start well within that time */
 
 static void count_workers(struct plan *plan, struct roster *roster, size_t endpoint);
 static void scale_endpoint(struct plan *plan, struct roster *roster, size_t index);
@@ -136,9 +139,17 @@ static void expire_for_others(struct plan *plan, const struct roster *roster, si
     }
 }
 
-static struct scale_input input_of(const struct plan *plan, const struct roster_endpoint *endpoint,
+static int64_t count_starting(const struct plan *plan, const struct roster *roster, size_t index)
+{
+    bool is_fresh = roster->now_ms - roster_endpoint_at(roster, index)->grown_ms < REPORT_MS;
+    return sum_of(plan, index, PLACE_STARTING) +
+           (is_fresh ? sum_of(plan, index, PLACE_MISSING) : 0);
+}
+
+static struct scale_input input_of(const struct plan *plan, const struct roster *roster,
                                    size_t index)
 {
+    const struct roster_endpoint *endpoint = roster_endpoint_at(roster, index);
     int64_t expired = sum_of(plan, index, PLACE_EXPIRED);
     return (struct scale_input){
         .scaler = endpoint->conf->scaler,
@@ -149,7 +160,7 @@ static struct scale_input input_of(const struct plan *plan, const struct roster_
         .waiting = endpoint->waiting,
         .late = endpoint->late,
         .running = endpoint->running,
-        .starting = sum_of(plan, index, PLACE_STARTING),
+        .starting = count_starting(plan, roster, index),
         .idle = sum_of(plan, index, PLACE_IDLE) + expired,
         .busy = sum_of(plan, index, PLACE_BUSY),
         .expired = expired,
@@ -168,7 +179,7 @@ static struct scale_decision decide(struct plan *plan, struct roster *roster, si
     if (endpoint->conf->idle_timeout_s == 0) {
         expire_for_others(plan, roster, index);
     }
-    endpoint->input = input_of(plan, endpoint, index);
+    endpoint->input = input_of(plan, roster, index);
     endpoint->ready = endpoint->input.idle + endpoint->input.busy;
     return scale(&endpoint->input);
 }
@@ -189,7 +200,9 @@ static void note_results(struct plan *plan, struct roster *roster)
 {
     for (size_t e = 0; e < roster->endpoints.count; e++) {
         struct roster_endpoint *endpoint = roster_endpoint_at(roster, e);
-        endpoint->placed = plan->place.endpoints[e].placed;
+        int64_t placed = plan->place.endpoints[e].placed;
+        endpoint->grown_ms = placed > endpoint->placed ? roster->now_ms : endpoint->grown_ms;
+        endpoint->placed = placed;
         endpoint->throttled = endpoint->decision.want - endpoint->placed;
     }
 }

@@ -43,6 +43,7 @@ struct roster_endpoint {
     struct scale_input input;
     struct scale_decision decision;
     int64_t placed, ready, throttled;
+    int64_t grown_ms; /* Redis time of the last round that placed more than the one before */
     int64_t want_logged, placed_logged;
 };
 

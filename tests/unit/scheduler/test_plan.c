@@ -141,6 +141,25 @@ static void an_unhealthy_worker_is_no_capacity_but_fills_its_wish(void **state)
     assert_int_equal(place_cell(&f->plan.place, 0, 0)->wish, 1);
 }
 
+static void a_worker_not_reported_yet_is_not_taken_back(void **state)
+{
+    struct fixture *f = *state;
+    struct roster_agent *agent = add_agent(f, "a");
+    struct roster_endpoint *endpoint = add_endpoint(f, "ep");
+    endpoint->queued = endpoint->waiting = 1;
+    make(f);
+    assert_int_equal(endpoint->placed, 1);
+    wish(agent, "ep", 1);
+    endpoint->queued = endpoint->waiting = 0; /* it has taken the job already */
+    endpoint->running = 1;
+    f->roster.now_ms += 4999;
+    make(f);
+    assert_int_equal(endpoint->placed, 1);
+    f->roster.now_ms += 1;
+    make(f);
+    assert_int_equal(endpoint->placed, 0);
+}
+
 static void an_endpoint_that_could_not_be_read_keeps_its_wishes(void **state)
 {
     struct fixture *f = *state;
@@ -214,6 +233,7 @@ int main(void)
         TEST(idle_workers_expire_after_the_idle_timeout),
         TEST(workers_of_a_gone_agent_do_not_count),
         TEST(an_unhealthy_worker_is_no_capacity_but_fills_its_wish),
+        TEST(a_worker_not_reported_yet_is_not_taken_back),
         TEST(an_endpoint_that_could_not_be_read_keeps_its_wishes),
         TEST(a_deleted_endpoint_gets_nothing),
         TEST(what_finds_no_slot_is_throttled),

@@ -254,8 +254,7 @@ enum err client_call(struct client *client, const struct call *call, struct answ
 
 /* --- refusals --- */
 
-/* The text of the "error" (or management's "message") member, else the beginning of the body. */
-static void put_error_text(struct slice body, struct buf *out)
+void client_error_text(struct slice body, struct buf *out)
 {
     struct json_member members[] = {{.name = "error"}, {.name = "message"}, {.name = "title"}};
     struct json_problem where;
@@ -267,7 +266,8 @@ static void put_error_text(struct slice body, struct buf *out)
         }
     }
     if (out->len == 0) {
-        (void)buf_put(out, body.ptr, body.len < ERROR_MAX ? body.len : ERROR_MAX);
+        body.len = body.len < ERROR_MAX ? body.len : ERROR_MAX;
+        (void)buf_put_slice(out, body);
     }
     for (size_t i = 0; i < out->len; i++) {
         if ((unsigned char)out->ptr[i] < ' ') {
@@ -302,7 +302,7 @@ bool client_is_refusal(struct client *client, const struct answer *answer)
         return false;
     }
     AUTO(buf_done) struct buf text = BUF_INIT;
-    put_error_text(buf_slice(&answer->body), &text);
+    client_error_text(buf_slice(&answer->body), &text);
     explain_status(client, answer, buf_slice(&text));
     return true;
 }

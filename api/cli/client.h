@@ -55,6 +55,10 @@ bool client_is_refusal(struct client *client, const struct answer *answer);
 /* client_call(), and an error line on stderr for whatever is not 2xx: is it? */
 bool client_ask(struct client *client, const struct call *call, struct answer *answer);
 
+/* Pure: appends what an error answer says in one line: its "error", "message" or "title", else the
+ * beginning of the body. */
+void client_error_text(struct slice body, struct buf *out);
+
 bool client_is_interrupted(void); /* by Ctrl-C */
 int client_failure(void);         /* exit status of a command whose call failed: 1, or 130 */
 

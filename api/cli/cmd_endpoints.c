@@ -188,7 +188,7 @@ static int apply_all(const struct endpoints_options *options, const struct confi
 
 static int endpoints_apply(int argc, char **argv)
 {
-    struct endpoints_options options = {0};
+    static struct endpoints_options options; /* its list lives as long as the process, config.h */
     const struct config_option list[] = {
         CLIENT_OPTIONS(options.client),
         {"file", CONFIG_STRINGS, &options.files, "FILE", NULL, 0, 0, NULL,

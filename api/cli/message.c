@@ -25,8 +25,10 @@ bool message_has_terminal(void)
 
 static void write_line(const struct buf *line)
 {
-    (void)fwrite(line->ptr, 1, line->len, stderr);
-    (void)fflush(stderr);
+    if (line->len > 0) {
+        (void)fwrite(line->ptr, 1, line->len, stderr);
+        (void)fflush(stderr);
+    }
 }
 
 static void put_wipe(struct buf *line)

@@ -65,7 +65,9 @@ int result_exit_status(const struct result *result)
 int result_print(struct slice body)
 {
     message_progress_end();
-    (void)fwrite(body.ptr, 1, body.len, stdout);
+    if (body.len > 0) {
+        (void)fwrite(body.ptr, 1, body.len, stdout);
+    }
     (void)fputc('\n', stdout);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         message_error("cannot write the result: %s", strerror(errno));

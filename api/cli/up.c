@@ -23,6 +23,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "client.h"
 #include "command.h"
 #include "document.h"
 #include "message.h"
@@ -55,7 +56,8 @@ static void up_close(struct up *up);
 
 int cmd_up(int argc, char **argv)
 {
-    struct up up = {.data = {.lock_fd = -1, .redis_lock_fd = -1}, .probe = {.fd = -1}};
+    /* static: the lists in its options live as long as the process, see config.h */
+    static struct up up = {.data = {.lock_fd = -1, .redis_lock_fd = -1}, .probe = {.fd = -1}};
     struct config_spec spec = up_spec(&up.options);
     (void)config_load(&spec, argc, argv);
     AUTO(buf_done) struct buf problem = BUF_INIT;
@@ -235,22 +237,28 @@ static void on_node_answered(struct probe *probe)
     up_ask_node(up);
 }
 
-/* The body of the last answer: {"status":...,"error":"..."}. */
-static const char *node_reason(const struct up *up)
+/* What the last answer said; the caller's. */
+static char *node_reason(const struct up *up)
 {
+    AUTO(buf_done) struct buf text = BUF_INIT;
     const char *body = strstr(up->probe.last, "\r\n\r\n");
-    return body != NULL ? log_quote(slice_of(body + 4)) : "no answer";
+    if (body == NULL) {
+        return xstrdup("no answer");
+    }
+    client_error_text(slice_of(body + 4), &text);
+    return buf_take_str(&text);
 }
 
 static void on_node_late(struct timer *timer)
 {
     struct up *up = container_of(timer, struct up, patience);
+    AUTO_STR reason = node_reason(up);
     if (up->options.redis != NULL) {
-        up_fail(up, "API node %zu cannot serve (%s): check that Redis runs at the URL of --redis",
-                up->asked_node, node_reason(up));
+        up_fail(up, "API node %zu cannot serve (%s): check the Redis at the URL of --redis",
+                up->asked_node, reason);
     } else {
         up_fail(up, "API node %zu cannot serve (%s): see %s/log/api-%zu.log", up->asked_node,
-                node_reason(up), up->data.dir, up->asked_node);
+                reason, up->data.dir, up->asked_node);
     }
 }
 

@@ -240,7 +240,8 @@ static inline void *run_loop(void *arg)
 
 /* --- fixture --- */
 
-static inline int setup_with(void **state, struct http_config config)
+/* Everything but a socket and the thread. */
+static inline struct rig *new_rig(struct http_config config)
 {
     static const struct http_handlers handlers = {on_head, on_request, on_refused};
     struct rig *rig = xcalloc(1, sizeof(*rig));
@@ -253,6 +254,12 @@ static inline int setup_with(void **state, struct http_config config)
     loop_hook_add(rig->loop, &rig->hook, note_connections);
     (void)uv_async_init(loop_uv(rig->loop), &rig->async, on_asked);
     rig->async.data = rig;
+    return rig;
+}
+
+static inline int setup_with(void **state, struct http_config config)
+{
+    struct rig *rig = new_rig(config);
     *state = rig;
     if (http_server_listen(rig->server, "127.0.0.1", 0, &rig->port) != ERR_OK) {
         return -1;

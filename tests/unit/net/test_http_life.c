@@ -258,6 +258,63 @@ static void an_empty_server_is_drained_at_once(void **state)
     wait_for(&rig->drained, 1);
 }
 
+static int setup_adopted(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    struct rig *rig = new_rig((struct http_config){0});
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *state = rig;
+    rig->fds[rig->fd_count++] = fd;
+    if (bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 16) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
+        http_server_adopt(rig->server, fd) != ERR_OK) {
+        return -1;
+    }
+    rig->port = ntohs(address.sin_port);
+    return pthread_create(&rig->thread, NULL, run_loop, rig);
+}
+
+static void an_adopted_socket_stays_open_in_its_owner(void **state)
+{
+    struct rig *rig = *state;
+    int fd = dial(rig);
+    say(fd, GET("/a"));
+    expect_answer(rig, fd, 200, "/a");
+    hang_up(rig, fd);
+    ask(rig, ASK_DRAIN);
+    wait_for(&rig->drained, 1);
+    (void)dial(rig); /* waits in the kernel for whoever serves the socket next */
+}
+
+static void two_servers_share_a_port(void **state)
+{
+    struct rig *rig = *state;
+    static const struct http_handlers handlers = {on_head, on_request, NULL};
+    struct loop *loop = loop_new();
+    struct http_server *other = http_server_new(loop, NULL, &handlers, rig);
+    int port = 0;
+    enum err err = http_server_listen(other, "127.0.0.1", rig->port, &port);
+    http_server_close(other);
+    loop_free(loop);
+    assert_int_equal(err, ERR_OK);
+    assert_int_equal(port, rig->port);
+}
+
+static void an_address_that_cannot_be_had_is_an_error(void **state)
+{
+    struct rig *rig = *state;
+    static const struct http_handlers handlers = {on_head, on_request, NULL};
+    struct loop *loop = loop_new();
+    struct http_server *other = http_server_new(loop, NULL, &handlers, rig);
+    enum err foreign = http_server_listen(other, "192.0.2.1", 0, NULL);
+    enum err unknown = http_server_listen(other, "not an address", 0, NULL);
+    http_server_close(other);
+    loop_free(loop);
+    assert_int_not_equal(foreign, ERR_OK);
+    assert_int_equal(unknown, ERR_BAD_REQUEST);
+}
+
 static void a_closed_server_lets_go_of_everything(void **state)
 {
     struct rig *rig = *state; /* teardown closes, and finds what is left */
@@ -311,6 +368,9 @@ int main(void)
         WITH(setup, a_drained_server_ends_what_it_has_begun),
         WITH(setup, an_answer_on_its_way_does_not_hold_up_the_drain),
         WITH(setup, an_empty_server_is_drained_at_once),
+        WITH(setup_adopted, an_adopted_socket_stays_open_in_its_owner),
+        WITH(setup, two_servers_share_a_port),
+        WITH(setup, an_address_that_cannot_be_had_is_an_error),
         WITH(setup, a_closed_server_lets_go_of_everything),
         WITH(setup, a_parked_request_costs_little),
     };

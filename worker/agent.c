@@ -289,13 +289,22 @@ void agent_check_stopped(struct agent *agent)
     }
 }
 
+static void unregistered(struct store_call *call, enum err err, const struct reply *reply)
+{
+    (void)call;
+    (void)err;
+    (void)reply;
+}
+
 static void goodbye_start(struct agent *agent)
 {
-    const struct slice args[] = {SLICE("HDEL"), SLICE("mr:{sys}:beats"),
-                                 slice_of(agent->config.id)};
+    struct slice id = slice_of(agent->config.id);
+    const struct slice agents[] = {SLICE("HDEL"), SLICE("mr:{sys}:agents"), id};
+    const struct slice beats[] = {SLICE("HDEL"), SLICE("mr:{sys}:beats"), id};
     timer_stop(&agent->beat_timer);
     store_detach(&agent->beat_call);
-    store_command(agent->store, &agent->goodbye_call, args, COUNT_OF(args), goodbye_said);
+    store_command(agent->store, &agent->beat_call, agents, COUNT_OF(agents), unregistered);
+    store_command(agent->store, &agent->goodbye_call, beats, COUNT_OF(beats), goodbye_said);
 }
 
 static void goodbye_said(struct store_call *call, enum err err, const struct reply *reply)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -20,6 +21,7 @@
 #define GROUPS_MAX 4096 /* far above any number of slots */
 
 struct keeper {
+    pid_t pid;
     int pipe_fd; /* write end */
 };
 
@@ -95,6 +97,7 @@ enum err keeper_start(struct keeper **ret_keeper)
     }
     (void)close(fds[0]);
     struct keeper *keeper = xcalloc(1, sizeof(*keeper));
+    keeper->pid = pid;
     keeper->pipe_fd = fds[1];
     *ret_keeper = keeper;
     return ERR_OK;
@@ -124,6 +127,7 @@ void keeper_free(struct keeper *keeper)
 {
     if (keeper != NULL) {
         (void)close(keeper->pipe_fd);
+        (void)waitpid(keeper->pid, NULL, 0); /* at once: all it waits for is the pipe's end */
         free(keeper);
     }
 }

@@ -15,7 +15,7 @@ enum err keeper_start(struct keeper **ret_keeper);
 /* The group is to be killed should the agent end without keeper_drop(). */
 void keeper_add(struct keeper *keeper, pid_t group);
 void keeper_drop(struct keeper *keeper, pid_t group);
-/* The keeper kills what is registered still, and ends. Accepts NULL. */
+/* The keeper kills what is registered still, and has ended when this returns. Accepts NULL. */
 void keeper_free(struct keeper *keeper);
 
 #endif

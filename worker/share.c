@@ -15,7 +15,9 @@ static int compare(const void *a, const void *b)
 
 size_t share_deal(struct share *shares, size_t count, void **ret_order, size_t most)
 {
-    qsort(shares, count, sizeof(*shares), compare);
+    if (count > 1) {
+        qsort(shares, count, sizeof(*shares), compare);
+    }
     size_t dealt = 0;
     for (bool is_progress = true; is_progress && dealt < most;) {
         is_progress = false;

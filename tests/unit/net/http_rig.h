@@ -279,7 +279,7 @@ static inline int setup_hasty(void **state)
 
 static inline int setup_short_idle(void **state)
 {
-    return setup_with(state, (struct http_config){.idle_ms = 60});
+    return setup_with(state, (struct http_config){.idle_ms = 500});
 }
 
 static inline int setup_two(void **state)

@@ -70,7 +70,7 @@ class Up:
         found = re.fullmatch(r"ready (http://127\.0\.0\.1:(\d+)/v2)\n", line)
         if not found:
             self.kill()
-        assert found, "no ready line but %r; stderr: %s" % (line, self.tail())
+        assert found, "no ready line but %r; %s\n%s" % (line, self.tail(), self.reports())
         self.base, self.port = found.group(1), int(found.group(2))
         self.session.headers["Authorization"] = "Bearer " + self.key
         return self
@@ -180,6 +180,7 @@ class Endpoint:
 
     def __init__(self, up, endpoint_id):
         self.up, self.id = up, endpoint_id
+        self.started = []
 
     def path(self, *parts):
         return "/".join(["/v2", self.id, *parts])
@@ -194,7 +195,8 @@ class Endpoint:
         reply = self.post("run", json={"input": job_input, **body})
         assert reply.status_code == 200, reply.text
         assert reply.json()["status"] == "IN_QUEUE"
-        return reply.json()["id"]
+        self.started.append(reply.json()["id"])
+        return self.started[-1]
 
     def runsync(self, job_input, wait_ms=60000, **body):
         reply = self.post("runsync", json={"input": job_input, **body}, params={"wait": wait_ms})
@@ -241,4 +243,9 @@ class Endpoint:
         raise AssertionError("stream of %s did not end" % job_id)
 
     def delete(self):
+        """Ends what still runs, so that the handler's slot is free at once, and deletes it."""
+        if self.health()["jobs"]["inProgress"]:
+            for job_id in self.started[-50:]:
+                if self.get("status", job_id).json().get("status") == "IN_PROGRESS":
+                    self.cancel(job_id)
         return self.up.request("DELETE", "/v1/endpoints/" + self.id)

@@ -82,6 +82,14 @@ bool auth_check(struct auth *auth, struct slice key, enum scope *ret_scope)
     return true;
 }
 
+void auth_tag(struct slice key, char out[AUTH_TAG_SIZE])
+{
+    char digest[DIGEST_HEX_SIZE];
+    digest_sha256_hex(key, digest);
+    memcpy(out, digest, AUTH_TAG_SIZE - 1);
+    out[AUTH_TAG_SIZE - 1] = '\0';
+}
+
 void auth_ask(struct auth *auth, struct slice key, struct store_call *call, store_fn fn)
 {
     char digest[DIGEST_HEX_SIZE];

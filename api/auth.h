@@ -23,6 +23,9 @@ void auth_free(struct auth *auth);
 struct slice auth_key(const struct http_request *request);
 /* True when the answer is known without asking Redis. */
 bool auth_check(struct auth *auth, struct slice key, enum scope *ret_scope);
+/* 16 hexadecimal digits that name the key in counters, never the key itself. */
+#define AUTH_TAG_SIZE 17
+void auth_tag(struct slice key, char out[AUTH_TAG_SIZE]);
 /* Asks Redis; in the callback auth_asked() remembers and tells. key: the same as asked for. */
 void auth_ask(struct auth *auth, struct slice key, struct store_call *call, store_fn fn);
 enum scope auth_asked(struct auth *auth, struct slice key, const struct reply *reply);

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "catalog.h"
+#include "limit.h"
 #include "node.h"
 #include "op.h"
 #include "reply.h"
@@ -211,6 +212,7 @@ static void program_start(struct program *program, const struct settings *settin
     feed_add(program->feed, "mr:conf");
     node->auth = auth_new(node->loop, node->store, settings->api_key);
     node->catalog = catalog_new(node->loop, node->store);
+    node->limits = limits_new(node->loop, node->store, slice_of(node->bus_address));
     node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
     listen_start(node, settings);
     loop_on_stop_signal(node->loop, on_stop, program);
@@ -221,6 +223,7 @@ static void program_done(struct program *program)
     struct node *node = &program->node;
     timer_stop(&program->drain_timer);
     http_server_close(node->server); /* ends all operations, so the rest is nobody's */
+    limits_free(node->limits);
     feed_close(program->feed);
     store_close(node->store);
     bus_close(node->bus);

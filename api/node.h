@@ -10,6 +10,7 @@
 
 struct auth;
 struct catalog;
+struct limits;
 struct watch;
 
 struct node {
@@ -19,6 +20,7 @@ struct node {
     struct http_server *server;
     struct auth *auth;
     struct catalog *catalog;
+    struct limits *limits;
     struct watch *watch;
     char bus_address[300]; /* where others publish to us; the watcher name in jobs */
     bool is_draining;      /* parked requests are answered with what is known */

@@ -16,11 +16,13 @@ static void op_authenticated(struct store_call *call, enum err err, const struct
 static void op_authorize(struct op *op);
 static void op_find_endpoint(struct op *op);
 static void op_found_endpoint(struct store_call *call, enum err err, const struct reply *reply);
+static void op_limit(struct op *op);
 static void op_accept(struct op *op);
 
 static void op_free(struct op *op)
 {
     watch_leave(&op->waiter);
+    flight_leave(&op->flight);
     timer_stop(&op->timer);
     store_detach(&op->call);
     catalog_unref(op->entry);
@@ -127,7 +129,7 @@ static void op_find_endpoint(struct op *op)
     }
     op->entry = catalog_get(op->node->catalog, op_ep(op));
     if (op->entry != NULL) {
-        op_accept(op);
+        op_limit(op);
     } else {
         catalog_load(op->node->catalog, op_ep(op), &op->call, op_found_endpoint);
     }
@@ -140,12 +142,32 @@ static void op_found_endpoint(struct store_call *call, enum err err, const struc
         err = catalog_loaded(op->node->catalog, reply, &op->entry);
     }
     if (err == ERR_OK) {
-        op_accept(op);
+        op_limit(op);
     } else if (err == ERR_NOT_FOUND) {
         op_reply_error(op, err, "there is no such endpoint");
     } else {
         op_reply_store_error(op, err);
     }
+}
+
+static void op_limit(struct op *op)
+{
+    const struct endpoint *endpoint = op->entry->endpoint;
+    enum limit_group group = op->route->group;
+    bool is_limited = group != LIMIT_NONE && (endpoint->limits[group].per_10s > 0 ||
+                                              endpoint->limits[group].concurrent > 0);
+    if (is_limited) {
+        auth_tag(auth_key(op->request), op->key_tag);
+    }
+    if (!is_limited ||
+        flight_enter(op->node->limits, &op->flight, endpoint, group, slice_of(op->key_tag))) {
+        op_accept(op);
+        return;
+    }
+    char detail[128];
+    (void)snprintf(detail, sizeof(detail), "too many %s requests in flight: at most %lld",
+                   limit_group_name(group), (long long)endpoint->limits[group].concurrent);
+    op_reply_error(op, ERR_LIMITED, detail);
 }
 
 static void op_accept(struct op *op)
@@ -197,6 +219,29 @@ void op_reply_store_error(struct op *op, enum err err)
                  log_quote(slice_of(detail)));
     }
     op_reply_error(op, err, detail);
+}
+
+struct rate op_rate(const struct op *op)
+{
+    return flight_rate(&op->flight, op->entry->endpoint, op->route->group);
+}
+
+bool op_is_limited(struct op *op, enum err err, const struct reply *reply)
+{
+    int64_t ms = err == ERR_OK ? queue_limited_ms(reply) : 0;
+    if (ms <= 0) {
+        return false;
+    }
+    enum limit_group group = op->route->group;
+    char detail[128], headers[48];
+    (void)snprintf(detail, sizeof(detail), "rate limit exceeded: %lld %s requests in 10 s",
+                   (long long)op->entry->endpoint->limits[group].per_10s, limit_group_name(group));
+    (void)snprintf(headers, sizeof(headers), "Retry-After: %lld\r\n", (long long)(ms + 999) / 1000);
+    struct http_request *request = op->request;
+    request->on_gone = NULL;
+    reply_error_headers(request, ERR_LIMITED, detail, slice_of(headers));
+    op_free(op);
+    return true;
 }
 
 void op_reply_job(struct op *op, const struct job_view *job)

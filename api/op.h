@@ -8,6 +8,7 @@
 #include "auth.h"
 #include "base/id.h"
 #include "catalog.h"
+#include "limit.h"
 #include "net/http.h"
 #include "node.h"
 #include "queue/queue.h"
@@ -23,6 +24,8 @@ struct op {
     char id[ID_MAX + 1]; /* job id of the path or of the new job, or empty */
     enum scope scope;
     struct catalog_entry *entry; /* the endpoint; NULL for paths without one */
+    struct flight flight;        /* counted while in flight */
+    char key_tag[AUTH_TAG_SIZE]; /* names the key in counters */
     struct store_call call;
     struct waiter waiter;
     struct timer timer; /* end of a wait */
@@ -42,8 +45,14 @@ void op_begin(struct http_request *request, struct node *node);
 void op_reply_json(struct op *op, int status, struct slice body);
 void op_reply_error(struct op *op, enum err err, const char *detail); /* detail NULL: err's text */
 void op_reply_store_error(struct op *op, enum err err);               /* says why Redis refused */
+/* 429 when the reply of a transition says that the rate limit is exceeded; then the operation has
+ * ended and true is returned. */
+bool op_is_limited(struct op *op, enum err err, const struct reply *reply);
 void op_reply_job(struct op *op, const struct job_view *job);
 void op_reply(struct op *op, const struct http_answer *answer);
+
+/* What the operation's first transition shall count. */
+struct rate op_rate(const struct op *op);
 
 static inline struct slice op_ep(const struct op *op)
 {

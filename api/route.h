@@ -4,6 +4,7 @@
 
 #include "auth.h"
 #include "net/http.h"
+#include "queue/endpoint.h"
 
 struct op;
 typedef void (*op_fn)(struct op *op);
@@ -15,6 +16,7 @@ struct route {
     unsigned methods; /* enum http_method, or-ed */
     enum scope scope;
     enum route_body body;
+    enum limit_group group;
     op_fn start;
 };
 

@@ -16,13 +16,20 @@ void await_begin(struct op *op)
     http_forget(op->request);
 }
 
+void await_move(struct op *op)
+{
+    watch_leave(&op->waiter);
+    watch_token(&op->waiter, SLICE_NONE);
+    watch_join(op->node->watch, &op->waiter, op_id(op), await_told);
+}
+
 static void await_told(struct waiter *waiter, struct slice final)
 {
     struct op *op = container_of(waiter, struct op, waiter);
     if (final.len > 0) {
         op_reply_json(op, 200, final);
     } else if (!store_call_is_waiting(&op->call)) {
-        await_look(op);
+        await_look(op, RATE_NONE);
     }
 }
 
@@ -31,20 +38,23 @@ static void await_over(struct timer *timer)
     struct op *op = container_of(timer, struct op, timer);
     op->has_waited = true;
     if (!store_call_is_waiting(&op->call)) {
-        await_look(op);
+        await_look(op, RATE_NONE);
     }
 }
 
-void await_look(struct op *op)
+void await_look(struct op *op, const struct rate *rate)
 {
     queue_read(op->node->store, &op->call, op_ep(op), op_id(op), slice_of(op->node->bus_address),
-               await_read);
+               rate, await_read);
 }
 
 static void await_read(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
     struct job_view job;
+    if (op_is_limited(op, err, reply)) {
+        return;
+    }
     if (err == ERR_OK) {
         err = queue_read_result(reply, op_id(op), &job);
     }

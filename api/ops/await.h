@@ -11,7 +11,9 @@
  * one, the current one when the time is over or the node drains. Until await_look() nothing reads.
  */
 void await_begin(struct op *op);
-/* Reads the state now; op->call must be idle. */
-void await_look(struct op *op);
+/* op->id has become another job's: waits for that one. */
+void await_move(struct op *op);
+/* Reads the state now; op->call must be idle. rate: what this reading counts against. */
+void await_look(struct op *op, const struct rate *rate);
 
 #endif

@@ -6,13 +6,17 @@ static void cancel_announce(struct op *op, const struct cancel_result *result);
 
 void cancel_start(struct op *op)
 {
-    queue_cancel(op->node->store, &op->call, op_ep(op), op_id(op), cancel_done);
+    const struct rate rate = op_rate(op);
+    queue_cancel(op->node->store, &op->call, op_ep(op), op_id(op), &rate, cancel_done);
 }
 
 static void cancel_done(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
     struct cancel_result result;
+    if (op_is_limited(op, err, reply)) {
+        return;
+    }
     if (err == ERR_OK) {
         err = queue_cancel_result(reply, op_id(op), &result);
     }

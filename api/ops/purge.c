@@ -4,17 +4,18 @@
 
 #define PURGE_PAGE 500
 
-static void purge_page(struct op *op, int64_t before_seq);
+static void purge_page(struct op *op, int64_t before_seq, const struct rate *rate);
 static void purge_paged(struct store_call *call, enum err err, const struct reply *reply);
 
 void purge_start(struct op *op)
 {
-    purge_page(op, -1);
+    const struct rate rate = op_rate(op);
+    purge_page(op, -1, &rate);
 }
 
-static void purge_page(struct op *op, int64_t before_seq)
+static void purge_page(struct op *op, int64_t before_seq, const struct rate *rate)
 {
-    queue_purge(op->node->store, &op->call, op_ep(op), PURGE_PAGE, before_seq, purge_paged);
+    queue_purge(op->node->store, &op->call, op_ep(op), PURGE_PAGE, before_seq, rate, purge_paged);
 }
 
 static void purge_announce(struct op *op, const struct reply *reply, size_t count)
@@ -32,6 +33,9 @@ static void purge_paged(struct store_call *call, enum err err, const struct repl
 {
     struct op *op = container_of(call, struct op, call);
     struct purge_page page;
+    if (op_is_limited(op, err, reply)) {
+        return;
+    }
     if (err == ERR_OK) {
         err = queue_purge_result(reply, &page);
     }
@@ -42,7 +46,7 @@ static void purge_paged(struct store_call *call, enum err err, const struct repl
     op->removed += page.removed;
     purge_announce(op, reply, page.watched_count);
     if (page.has_more) {
-        purge_page(op, page.last_seq);
+        purge_page(op, page.last_seq, RATE_NONE);
         return;
     }
     AUTO(buf_done) struct buf body = BUF_INIT;

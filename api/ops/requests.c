@@ -5,7 +5,8 @@ static void requests_read(struct store_call *call, enum err err, const struct re
 
 void requests_start(struct op *op)
 {
-    queue_recent(op->node->store, &op->call, op_ep(op), requests_read);
+    const struct rate rate = op_rate(op);
+    queue_recent(op->node->store, &op->call, op_ep(op), &rate, requests_read);
 }
 
 /* The job object with one more member. */
@@ -19,6 +20,9 @@ static void put_request(struct buf *out, const struct job_view *job, int64_t sub
 static void requests_read(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
+    if (op_is_limited(op, err, reply)) {
+        return;
+    }
     if (err != ERR_OK) {
         op_reply_store_error(op, err);
         return;

@@ -4,13 +4,23 @@
  * names itself as a watcher in the step that stores the job, so no end can be missed. */
 #include <stdio.h>
 
+#include "base/digest.h"
 #include "base/id.h"
 #include "ops/await.h"
 #include "ops/ops.h"
 #include "ops/submission.h"
 
+/* SHA-256 of client and key, and of the body. */
+struct idempotency {
+    char name[DIGEST_HEX_SIZE], body[DIGEST_HEX_SIZE];
+};
+
 static void run_store(struct op *op);
+static void run_name(struct op *op, char token[TOKEN_SIZE]);
+static void run_identify(struct op *op, struct idempotency *idempotency, struct submit_args *args);
 static void run_stored(struct store_call *call, enum err err, const struct reply *reply);
+static void run_outcome(struct op *op, enum submit_outcome outcome);
+static void run_replay(struct op *op, struct slice first_id);
 static void run_answer(struct op *op);
 
 void run_start(struct op *op)
@@ -36,14 +46,15 @@ static void run_store(struct op *op)
         op_reply_error(op, err, text);
         return;
     }
-    char uuid[ID_UUID_SIZE], token[TOKEN_SIZE];
-    id_uuid(uuid);
-    id_hex(token, 8);
-    (void)snprintf(op->id, sizeof(op->id), "%s%s-u1", op->is_sync ? "sync-" : "", uuid);
+    char token[TOKEN_SIZE];
+    struct idempotency idempotency;
+    run_name(op, token);
     args.id = op_id(op);
     args.token = slice_of(token);
+    args.rate = op_rate(op);
     args.retention_ms =
         1000 * (op->is_sync ? endpoint->retention_sync_s : endpoint->retention_async_s);
+    run_identify(op, &idempotency, &args);
     if (op->is_sync) {
         args.watcher = slice_of(op->node->bus_address);
         watch_token(&op->waiter, args.token);
@@ -54,27 +65,85 @@ static void run_store(struct op *op)
     }
 }
 
+static void run_name(struct op *op, char token[TOKEN_SIZE])
+{
+    char uuid[ID_UUID_SIZE];
+    id_uuid(uuid);
+    id_hex(token, 8);
+    (void)snprintf(op->id, sizeof(op->id), "%s%s-u1", op->is_sync ? "sync-" : "", uuid);
+}
+
+/* A key belongs to the client that sends it: two API keys never share one. */
+static void run_identify(struct op *op, struct idempotency *idempotency, struct submit_args *args)
+{
+    struct slice key = http_header(op->request, "idempotency-key");
+    if (key.len == 0) {
+        return;
+    }
+    AUTO(buf_done) struct buf name = BUF_INIT;
+    (void)buf_put_slice(&name, auth_key(op->request));
+    (void)buf_put_char(&name, '\n');
+    (void)buf_put_slice(&name, key);
+    digest_sha256_hex(buf_slice(&name), idempotency->name);
+    digest_sha256_hex(op->request->body, idempotency->body);
+    args->idempotency = slice_of(idempotency->name);
+    args->body_digest = slice_of(idempotency->body);
+}
+
 static void run_stored(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
     enum submit_outcome outcome;
+    struct slice first_id;
+    if (op_is_limited(op, err, reply)) {
+        return;
+    }
     if (err == ERR_OK) {
-        err = queue_submit_result(reply, &outcome);
+        err = queue_submit_result(reply, &outcome, &first_id);
     }
     if (err != ERR_OK) {
         op_reply_store_error(op, err);
-    } else if (outcome == SUBMIT_REFUSED) {
+    } else if (outcome == SUBMIT_REPLAYED && !slice_eq(first_id, op_id(op))) {
+        run_replay(op, first_id);
+    } else {
+        run_outcome(op, outcome);
+    }
+}
+
+static void run_outcome(struct op *op, enum submit_outcome outcome)
+{
+    if (outcome == SUBMIT_REFUSED) {
         char detail[128];
         (void)snprintf(detail, sizeof(detail),
                        "the queue is full: more than %lld jobs are waiting (max(50, workersMax x "
                        "500)), try again later",
                        (long long)endpoint_waiting_max(op->entry->endpoint));
         op_reply_error(op, ERR_QUEUE_FULL, detail);
+    } else if (outcome == SUBMIT_OTHER_BODY) {
+        op_reply_error(op, ERR_UNPROCESSABLE,
+                       "this Idempotency-Key was used with another body in the last 24 hours");
     } else if (!op->is_sync) {
         run_answer(op);
     } else if (op->has_waited || op->node->is_draining) {
-        await_look(op);
+        await_look(op, RATE_NONE);
     }
+}
+
+/* The same key and body came before: the answer is about the first job. */
+static void run_replay(struct op *op, struct slice first_id)
+{
+    if (first_id.len >= sizeof(op->id)) {
+        op_reply_store_error(op, ERR_STORE_REPLY);
+        return;
+    }
+    memcpy(op->id, first_id.ptr, first_id.len);
+    op->id[first_id.len] = '\0';
+    if (!op->is_sync) {
+        run_answer(op);
+        return;
+    }
+    await_move(op);
+    await_look(op, RATE_NONE);
 }
 
 static void run_answer(struct op *op)

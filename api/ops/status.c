@@ -4,6 +4,12 @@
 
 static void status_read(struct store_call *call, enum err err, const struct reply *reply);
 
+static void status_look(struct op *op)
+{
+    const struct rate rate = op_rate(op);
+    queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), &rate, status_read);
+}
+
 /* ?ttl=ms: how much longer the record shall be kept; what is no positive number is ignored. */
 static int64_t wanted_ttl_ms(const struct op *op)
 {
@@ -16,7 +22,7 @@ static void status_expired(struct store_call *call, enum err err, const struct r
     (void)err; /* a failure shows in the reading that follows */
     (void)reply;
     struct op *op = container_of(call, struct op, call);
-    queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), status_read);
+    status_look(op);
 }
 
 void status_start(struct op *op)
@@ -26,13 +32,16 @@ void status_start(struct op *op)
         queue_expire(op->node->store, &op->call, op_ep(op), op_id(op), ttl_ms, status_expired);
         return;
     }
-    queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), status_read);
+    status_look(op);
 }
 
 static void status_read(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
     struct job_view job;
+    if (op_is_limited(op, err, reply)) {
+        return;
+    }
     if (err == ERR_OK) {
         err = queue_read_result(reply, op_id(op), &job);
     }
@@ -48,5 +57,6 @@ static void status_read(struct store_call *call, enum err err, const struct repl
 void status_sync_start(struct op *op)
 {
     await_begin(op);
-    await_look(op);
+    const struct rate rate = op_rate(op);
+    await_look(op, &rate);
 }

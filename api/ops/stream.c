@@ -15,7 +15,7 @@
 
 static void stream_told(struct waiter *waiter, struct slice final);
 static void stream_over(struct timer *timer);
-static void stream_look(struct op *op);
+static void stream_look(struct op *op, const struct rate *rate);
 static void stream_read(struct store_call *call, enum err err, const struct reply *reply);
 static void stream_answer(struct op *op, const struct stream_page *page);
 
@@ -51,7 +51,8 @@ void stream_start(struct op *op)
     timer_start(op->node->loop, &op->timer, hold_ms, stream_over);
     watch_join(op->node->watch, &op->waiter, op_id(op), stream_told);
     http_forget(op->request);
-    stream_look(op);
+    const struct rate rate = op_rate(op);
+    stream_look(op, &rate);
 }
 
 static void stream_told(struct waiter *waiter, struct slice final)
@@ -59,7 +60,7 @@ static void stream_told(struct waiter *waiter, struct slice final)
     (void) final; /* chunks may be left: the list in Redis is the truth */
     struct op *op = container_of(waiter, struct op, waiter);
     if (!store_call_is_waiting(&op->call)) {
-        stream_look(op);
+        stream_look(op, RATE_NONE);
     } else {
         op->must_look = true;
     }
@@ -70,21 +71,25 @@ static void stream_over(struct timer *timer)
     struct op *op = container_of(timer, struct op, timer);
     op->has_waited = true;
     if (!store_call_is_waiting(&op->call)) {
-        stream_look(op);
+        stream_look(op, RATE_NONE);
     }
 }
 
-static void stream_look(struct op *op)
+static void stream_look(struct op *op, const struct rate *rate)
 {
     op->must_look = false;
-    queue_stream(op->node->store, &op->call, op_ep(op), op_id(op), STREAM_BYTES_MAX,
-                 slice_of(op->node->bus_address), stream_read);
+    const struct stream_request request = {
+        .bytes_max = STREAM_BYTES_MAX, .watcher = slice_of(op->node->bus_address), .rate = *rate};
+    queue_stream(op->node->store, &op->call, op_ep(op), op_id(op), &request, stream_read);
 }
 
 static void stream_read(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
     struct stream_page page;
+    if (op_is_limited(op, err, reply)) {
+        return;
+    }
     if (err == ERR_OK) {
         err = queue_stream_result(reply, &page);
     }
@@ -96,7 +101,7 @@ static void stream_read(struct store_call *call, enum err err, const struct repl
                op->node->is_draining) {
         stream_answer(op, &page);
     } else if (op->must_look) {
-        stream_look(op);
+        stream_look(op, RATE_NONE);
     }
 }
 

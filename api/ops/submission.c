@@ -58,7 +58,6 @@ static enum err read_policy(const struct json_member *policy, struct submit_args
         json_scan(policy->value, members, COUNT_OF(members), &where) != ERR_OK) {
         return refuse(problem, "policy must be an object without repeated keys");
     }
-    int64_t default_ttl_ms = args->ttl_ms;
     if (read_ms(&members[0], EXECUTION_MS_MIN, EXECUTION_MS_MAX, &args->execution_ms) != ERR_OK) {
         return refuse(problem, "policy.executionTimeout must be a whole number of milliseconds");
     }
@@ -69,7 +68,6 @@ static enum err read_policy(const struct json_member *policy, struct submit_args
         return refuse(problem, "policy.lowPriority must be true or false");
     }
     args->is_low_priority = slice_is(members[2].value, "true");
-    args->has_own_ttl = args->ttl_ms != default_ttl_ms;
     return ERR_OK;
 }
 

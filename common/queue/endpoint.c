@@ -179,19 +179,71 @@ static enum err read_stream_shape(struct reader *reader, const cJSON *value)
     return ERR_OK;
 }
 
-/* Rate limits are not enforced yet, so that they are off is all that can be promised. */
-static enum err read_limits(struct reader *reader, const cJSON *value)
-{
-    if (choice_of(value, (const char *const[]){"off", NULL}) < 0) {
-        return refuse(reader, "limits", value, "use \"off\"");
-    }
-    return ERR_OK;
-}
-
 static enum err read_fields(struct reader *reader, const char *group, const cJSON *object,
                             const struct field *fields);
 
 #define OFFSET(member) offsetof(struct endpoint, member)
+
+/* RunPod's table. */
+static const struct {
+    const char *name;
+    struct limit fallback;
+} limit_groups[LIMIT_GROUP_COUNT] = {
+    [LIMIT_RUN] = {"run", {1000, 200}},       [LIMIT_RUNSYNC] = {"runsync", {2000, 400}},
+    [LIMIT_STATUS] = {"status", {2000, 400}}, [LIMIT_CANCEL] = {"cancel", {100, 20}},
+    [LIMIT_PURGE] = {"purge", {2, 0}},        [LIMIT_OPENAI] = {"openai", {2000, 400}},
+    [LIMIT_REQUESTS] = {"requests", {10, 2}},
+};
+
+#define LIMIT_MAX 1000000000
+
+static enum err read_limit(struct reader *reader, enum limit_group group, const cJSON *value)
+{
+    size_t base = OFFSET(limits) + (size_t)group * sizeof(struct limit);
+    const struct field fields[] = {
+        {"per10s", base + offsetof(struct limit, per_10s), 0, LIMIT_MAX, NULL},
+        {"concurrent", base + offsetof(struct limit, concurrent), 0, LIMIT_MAX, NULL},
+        {0},
+    };
+    char name[32];
+    (void)snprintf(name, sizeof(name), "limits.%s", limit_groups[group].name);
+    return read_fields(reader, name, value, fields);
+}
+
+static int limit_group_find(const char *name)
+{
+    for (int i = 0; i < LIMIT_GROUP_COUNT; i++) {
+        if (strcmp(limit_groups[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* "off", or {"run": {"per10s": n, "concurrent": n}, ...}; what is not named keeps its default. */
+static enum err read_limits(struct reader *reader, const cJSON *value)
+{
+    static const char allowed[] = "use \"off\" or an object with run, runsync, status, cancel, "
+                                  "purge, openai, requests";
+    if (cJSON_IsString(value) && strcmp(value->valuestring, "off") == 0) {
+        memset(reader->endpoint->limits, 0, sizeof(reader->endpoint->limits));
+        return ERR_OK;
+    }
+    if (!cJSON_IsObject(value)) {
+        return refuse(reader, "limits", value, allowed);
+    }
+    const cJSON *member;
+    cJSON_ArrayForEach(member, value)
+    {
+        int group = limit_group_find(member->string);
+        enum err err = group < 0 ? refuse(reader, "limits", value, allowed)
+                                 : read_limit(reader, (enum limit_group)group, member);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
 
 static enum err read_retention(struct reader *reader, const cJSON *value)
 {
@@ -328,6 +380,7 @@ static enum err read_fields(struct reader *reader, const char *group, const cJSO
     if (!cJSON_IsObject(object)) {
         return refuse(reader, group[0] ? group : "the document", object, "use an object");
     }
+    uint32_t seen = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, object)
     {
@@ -338,6 +391,11 @@ static enum err read_fields(struct reader *reader, const char *group, const cJSO
         if (field->name == NULL) {
             return refuse_unknown(reader, group, member->string, known);
         }
+        uint32_t bit = UINT32_C(1) << (field - known);
+        if (seen & bit) { /* deeper than json_scan looks, and readers fill their field once */
+            return refuse(reader, field->name, NULL, "is given twice");
+        }
+        seen |= bit;
         enum err err =
             field->read != NULL ? field->read(reader, member) : read_int(reader, field, member);
         if (err != ERR_OK) {
@@ -382,6 +440,9 @@ static struct endpoint *endpoint_new(void)
         .run_bytes = 10 << 20,
         .runsync_bytes = 20 << 20,
     };
+    for (unsigned i = 0; i < LIMIT_GROUP_COUNT; i++) {
+        endpoint->limits[i] = limit_groups[i].fallback;
+    }
     return endpoint;
 }
 
@@ -463,4 +524,10 @@ int64_t endpoint_waiting_max(const struct endpoint *endpoint)
 {
     int64_t by_workers = endpoint->workers_max * 500;
     return by_workers > 50 ? by_workers : 50;
+}
+
+const char *limit_group_name(enum limit_group group)
+{
+    ensure((unsigned)group < LIMIT_GROUP_COUNT);
+    return limit_groups[group].name;
 }

@@ -14,6 +14,23 @@ enum endpoint_scaler { SCALER_QUEUE_DELAY, SCALER_REQUEST_COUNT };
 enum stream_shape { STREAM_AUTO, STREAM_LIST, STREAM_OBJECT };
 enum handler_kind { HANDLER_COMMAND, HANDLER_LIBRARY };
 
+/* Operations that share a rate limit, and how much one key may do. */
+enum limit_group {
+    LIMIT_RUN,
+    LIMIT_RUNSYNC,
+    LIMIT_STATUS, /* status, status-sync and stream */
+    LIMIT_CANCEL,
+    LIMIT_PURGE,
+    LIMIT_OPENAI,
+    LIMIT_REQUESTS,
+    LIMIT_GROUP_COUNT,
+    LIMIT_NONE = LIMIT_GROUP_COUNT
+};
+struct limit {
+    int64_t per_10s;    /* requests in a window of 10 s, 0: no limit */
+    int64_t concurrent; /* requests in flight over all nodes, 0: no limit */
+};
+
 struct endpoint_env {
     char *name, *value;
 };
@@ -34,6 +51,7 @@ struct endpoint {
     int64_t retention_async_s, retention_sync_s; /* 1..604800, defaults 1800 and 60 */
     int64_t run_bytes, runsync_bytes; /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
     enum stream_shape stream_shape;
+    struct limit limits[LIMIT_GROUP_COUNT];
     enum handler_kind handler;
     char **command; /* HANDLER_COMMAND: NULL-terminated argv */
     char *library;  /* HANDLER_LIBRARY: path, or a name found beside the agent */
@@ -50,6 +68,7 @@ void endpoint_free(struct endpoint *endpoint);
 AUTO_DEFINE(endpoint_free, struct endpoint *)
 bool endpoint_id_is_valid(struct slice id);
 /* Largest number waiting at which one more job is accepted: max(50, workersMax * 500). */
+const char *limit_group_name(enum limit_group group); /* "run" */
 int64_t endpoint_waiting_max(const struct endpoint *endpoint);
 
 #endif

@@ -23,26 +23,51 @@ struct job_change {
 };
 
 /* ---- client side ---- */
+
+/* A rate limit that the transition counts against, in windows of 10 s; an empty bucket: none. */
+struct rate {
+    struct slice bucket; /* "run:0123456789abcdef": group of operations and key */
+    int64_t limit;
+};
+#define RATE_NONE (&(struct rate){{NULL, 0}, 0})
+/* For the replies of submit, read, stream, cancel, purge and recent: ms until the limit is lifted,
+ * 0 when it was not exceeded. Their *_result() answers ERR_LIMITED in that case. */
+int64_t queue_limited_ms(const struct reply *reply);
+
 struct submit_args {
     struct slice id;
     struct slice members; /* `"input":...` and what else the worker shall see, comma separated */
     bool is_low_priority;
     int64_t execution_ms, ttl_ms, retention_ms;
-    bool has_own_ttl;    /* ttl_ms differs from the endpoint's default */
     int64_t waiting_max; /* queue rule: refused when more than that many wait already */
     struct slice token;
     struct slice watcher; /* may be empty */
+    struct rate rate;
+    struct slice idempotency; /* name unique to key and client, may be empty */
+    struct slice body_digest; /* of fixed length, with it */
 };
-enum submit_outcome { SUBMIT_REFUSED = 0, SUBMIT_STORED = 1, SUBMIT_STORED_BEFORE = 2 };
+enum submit_outcome {
+    SUBMIT_REFUSED = 0,
+    SUBMIT_STORED = 1,
+    SUBMIT_STORED_BEFORE = 2, /* by an earlier try of this call */
+    SUBMIT_OTHER_BODY = 3,    /* the idempotency key was used with another body */
+    SUBMIT_REPLAYED = 4,      /* same key, same body: ret_first_id is the job */
+};
 void queue_submit(struct store *store, struct store_call *call, struct slice ep,
                   const struct submit_args *args, store_fn fn);
-enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome);
+enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome,
+                             struct slice *ret_first_id);
 
 void queue_read(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                struct slice watcher, store_fn fn);
+                struct slice watcher, const struct rate *rate, store_fn fn);
 /* ERR_NOT_FOUND when the job is unknown. id is put into the view as it is. */
 enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job);
 
+struct stream_request {
+    size_t bytes_max;
+    struct slice watcher;
+    struct rate rate;
+};
 struct stream_page {
     enum job_state state;
     int64_t attempt;
@@ -52,7 +77,7 @@ struct stream_page {
     size_t chunk_count;
 };
 void queue_stream(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                  size_t bytes_max, struct slice watcher, store_fn fn);
+                  const struct stream_request *request, store_fn fn);
 enum err queue_stream_result(const struct reply *reply, struct stream_page *ret_page);
 struct slice stream_page_chunk(const struct stream_page *page, size_t index);
 
@@ -61,7 +86,7 @@ struct cancel_result {
     struct slice watchers; /* empty when nothing changed */
 };
 void queue_cancel(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                  store_fn fn);
+                  const struct rate *rate, store_fn fn);
 enum err queue_cancel_result(const struct reply *reply, struct slice id,
                              struct cancel_result *ret_result);
 
@@ -165,13 +190,14 @@ struct purge_page {
     size_t watched_count; /* removed jobs that somebody watches: queue_purge_watched() */
 };
 void queue_purge(struct store *store, struct store_call *call, struct slice ep, int64_t most,
-                 int64_t before_seq, store_fn fn);
+                 int64_t before_seq, const struct rate *rate, store_fn fn);
 enum err queue_purge_result(const struct reply *reply, struct purge_page *ret_page);
 /* The state in ret_change is JOB_CANCELLED. */
 void queue_purge_watched(const struct reply *reply, size_t index, struct job_change *ret_change);
 
 /* The latest jobs, newest first, without members. */
-void queue_recent(struct store *store, struct store_call *call, struct slice ep, store_fn fn);
+void queue_recent(struct store *store, struct store_call *call, struct slice ep,
+                  const struct rate *rate, store_fn fn);
 /* ERR_NOT_FOUND beyond the last. ret_submitted_ms: epoch. */
 enum err queue_recent_at(const struct reply *reply, size_t index, struct job_view *ret_job,
                          int64_t *ret_submitted_ms);
@@ -179,6 +205,10 @@ enum err queue_recent_at(const struct reply *reply, size_t index, struct job_vie
 /* Shortens the life of a record. The reply is 1, or 0 when the job is unknown. */
 void queue_expire(struct store *store, struct store_call *call, struct slice ep, struct slice id,
                   int64_t ttl_ms, store_fn fn);
+
+/* An API node lives. Reply: number of living nodes. */
+void queue_attend(struct store *store, struct store_call *call, struct slice node,
+                  int64_t silence_ms, store_fn fn);
 
 struct health {
     int64_t in_queue, in_progress, completed, failed, retried;

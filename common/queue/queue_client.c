@@ -3,6 +3,12 @@
 #include "queue/queue.h"
 #include "queue/queue_args.h"
 
+int64_t queue_limited_ms(const struct reply *reply)
+{
+    int64_t value = reply_count(reply) == 0 ? reply_int(reply, 0) : 0;
+    return value < 0 ? -value : 0;
+}
+
 void queue_submit(struct store *store, struct store_call *call, struct slice ep,
                   const struct submit_args *args, store_fn fn)
 {
@@ -12,19 +18,31 @@ void queue_submit(struct store *store, struct store_call *call, struct slice ep,
         args->is_low_priority ? SLICE("l") : SLICE(""),
         NUMBER(args->execution_ms),
         NUMBER(args->ttl_ms),
-        args->has_own_ttl ? SLICE("1") : SLICE("0"),
         NUMBER(args->retention_ms),
         NUMBER(args->waiting_max),
         args->token,
         args->watcher,
+        args->rate.bucket,
+        NUMBER(args->rate.limit),
+        args->idempotency,
+        args->body_digest,
     };
     store_eval(store, call, SCRIPT_SUBMIT, ep, argv, COUNT_OF(argv), fn);
 }
 
-enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome)
+enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome,
+                             struct slice *ret_first_id)
 {
+    if (queue_limited_ms(reply) > 0) {
+        return ERR_LIMITED;
+    }
+    if (reply_slice(reply).len > 0) {
+        *ret_outcome = SUBMIT_REPLAYED;
+        *ret_first_id = reply_slice(reply);
+        return ERR_OK;
+    }
     int64_t outcome = reply_int(reply, -1);
-    if (outcome < SUBMIT_REFUSED || outcome > SUBMIT_STORED_BEFORE) {
+    if (outcome < SUBMIT_REFUSED || outcome > SUBMIT_OTHER_BODY) {
         return ERR_STORE_REPLY;
     }
     *ret_outcome = (enum submit_outcome)outcome;
@@ -32,9 +50,10 @@ enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret
 }
 
 void queue_read(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                struct slice watcher, store_fn fn)
+                struct slice watcher, const struct rate *rate, store_fn fn)
 {
-    store_eval(store, call, SCRIPT_READ, ep, (const struct slice[]){id, watcher}, 2, fn);
+    const struct slice argv[] = {id, watcher, rate->bucket, NUMBER(rate->limit)};
+    store_eval(store, call, SCRIPT_READ, ep, argv, COUNT_OF(argv), fn);
 }
 
 /* s a t0 t1 t2 w r tk members, see read.lua */
@@ -44,6 +63,9 @@ enum err queue_read_result(const struct reply *reply, struct slice id, struct jo
         return ERR_NOT_FOUND;
     }
     struct job_view job = {.id = id};
+    if (queue_limited_ms(reply) > 0) {
+        return ERR_LIMITED;
+    }
     if (reply_count(reply) < 8 ||
         job_state_from_letter(reply_slice(reply_at(reply, 0)), &job.state) != ERR_OK) {
         return ERR_STORE_REPLY;
@@ -64,11 +86,16 @@ enum err queue_read_result(const struct reply *reply, struct slice id, struct jo
 }
 
 void queue_stream(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                  size_t bytes_max, struct slice watcher, store_fn fn)
+                  const struct stream_request *request, store_fn fn)
 {
     char reading[17];
     id_hex(reading, 8);
-    const struct slice argv[] = {id, NUMBER((int64_t)bytes_max), watcher, slice_of(reading)};
+    const struct slice argv[] = {id,
+                                 NUMBER((int64_t)request->bytes_max),
+                                 request->watcher,
+                                 slice_of(reading),
+                                 request->rate.bucket,
+                                 NUMBER(request->rate.limit)};
     store_eval(store, call, SCRIPT_STREAM, ep, argv, COUNT_OF(argv), fn);
 }
 
@@ -78,6 +105,9 @@ enum err queue_stream_result(const struct reply *reply, struct stream_page *ret_
         return ERR_NOT_FOUND;
     }
     struct stream_page page = {.reply = reply};
+    if (queue_limited_ms(reply) > 0) {
+        return ERR_LIMITED;
+    }
     if (reply_count(reply) < 4 ||
         job_state_from_letter(reply_slice(reply_at(reply, 0)), &page.state) != ERR_OK) {
         return ERR_STORE_REPLY;
@@ -96,9 +126,10 @@ struct slice stream_page_chunk(const struct stream_page *page, size_t index)
 }
 
 void queue_cancel(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                  store_fn fn)
+                  const struct rate *rate, store_fn fn)
 {
-    store_eval(store, call, SCRIPT_CANCEL, ep, &id, 1, fn);
+    const struct slice argv[] = {id, rate->bucket, NUMBER(rate->limit)};
+    store_eval(store, call, SCRIPT_CANCEL, ep, argv, COUNT_OF(argv), fn);
 }
 
 /* state watchers token delay execution worker, see cancel.lua */
@@ -109,6 +140,9 @@ enum err queue_cancel_result(const struct reply *reply, struct slice id,
         return ERR_NOT_FOUND;
     }
     struct cancel_result result = {.job.id = id};
+    if (queue_limited_ms(reply) > 0) {
+        return ERR_LIMITED;
+    }
     if (reply_count(reply) < 6 ||
         job_state_from_letter(reply_slice(reply_at(reply, 0)), &result.job.state) != ERR_OK) {
         return ERR_STORE_REPLY;
@@ -151,15 +185,19 @@ enum err queue_retry_result(const struct reply *reply, struct retry_result *ret_
 }
 
 void queue_purge(struct store *store, struct store_call *call, struct slice ep, int64_t most,
-                 int64_t before_seq, store_fn fn)
+                 int64_t before_seq, const struct rate *rate, store_fn fn)
 {
-    const struct slice argv[] = {NUMBER(most), before_seq < 0 ? SLICE("") : NUMBER(before_seq)};
+    const struct slice argv[] = {NUMBER(most), before_seq < 0 ? SLICE("") : NUMBER(before_seq),
+                                 rate->bucket, NUMBER(rate->limit)};
     store_eval(store, call, SCRIPT_PURGE, ep, argv, COUNT_OF(argv), fn);
 }
 
 enum err queue_purge_result(const struct reply *reply, struct purge_page *ret_page)
 {
     size_t count = reply_count(reply);
+    if (queue_limited_ms(reply) > 0) {
+        return ERR_LIMITED;
+    }
     if (count < 3) {
         return ERR_STORE_REPLY;
     }
@@ -178,9 +216,11 @@ void queue_purge_watched(const struct reply *reply, size_t index, struct job_cha
                                       .state = JOB_CANCELLED};
 }
 
-void queue_recent(struct store *store, struct store_call *call, struct slice ep, store_fn fn)
+void queue_recent(struct store *store, struct store_call *call, struct slice ep,
+                  const struct rate *rate, store_fn fn)
 {
-    store_eval(store, call, SCRIPT_RECENT, ep, NULL, 0, fn);
+    const struct slice argv[] = {rate->bucket, NUMBER(rate->limit)};
+    store_eval(store, call, SCRIPT_RECENT, ep, argv, COUNT_OF(argv), fn);
 }
 
 enum err queue_recent_at(const struct reply *reply, size_t index, struct job_view *ret_job,
@@ -200,6 +240,13 @@ void queue_expire(struct store *store, struct store_call *call, struct slice ep,
 {
     const struct slice argv[] = {id, NUMBER(ttl_ms)};
     store_eval(store, call, SCRIPT_EXPIRE, ep, argv, COUNT_OF(argv), fn);
+}
+
+void queue_attend(struct store *store, struct store_call *call, struct slice node,
+                  int64_t silence_ms, store_fn fn)
+{
+    const struct slice argv[] = {node, NUMBER(silence_ms)};
+    store_eval(store, call, SCRIPT_ATTEND, SLICE("sys"), argv, COUNT_OF(argv), fn);
 }
 
 void queue_health(struct store *store, struct store_call *call, struct slice ep, store_fn fn)

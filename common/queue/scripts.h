@@ -7,6 +7,7 @@
 enum script_id {
     SCRIPT_APPEND,
     SCRIPT_ASSIGN,
+    SCRIPT_ATTEND,
     SCRIPT_BEAT,
     SCRIPT_CANCEL,
     SCRIPT_CONFIGURE,

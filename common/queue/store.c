@@ -26,17 +26,18 @@ static const struct {
     bool joins;         /* takes several items, answers one element for each */
     bool is_repeatable; /* sent again it does no harm and answers alike */
 } traits[SCRIPT_COUNT] = {
-    [SCRIPT_APPEND] = {true, true},      [SCRIPT_ASSIGN] = {false, true},
-    [SCRIPT_BEAT] = {false, true},       [SCRIPT_CANCEL] = {false, true},
-    [SCRIPT_CONFIGURE] = {false, false}, [SCRIPT_EXPIRE] = {false, true},
-    [SCRIPT_FINISH] = {true, true},      [SCRIPT_HEALTH] = {false, true},
-    [SCRIPT_LEAD] = {false, true},       [SCRIPT_LOST] = {false, true},
-    [SCRIPT_PROGRESS] = {true, true},    [SCRIPT_PURGE] = {false, true},
-    [SCRIPT_READ] = {true, true},        [SCRIPT_RECENT] = {false, true},
-    [SCRIPT_RECLAIM] = {false, true},    [SCRIPT_RENEW] = {false, true},
-    [SCRIPT_REPORT] = {false, true},     [SCRIPT_RETRY] = {false, false},
-    [SCRIPT_STREAM] = {false, true},     [SCRIPT_SUBMIT] = {true, true},
-    [SCRIPT_SWEEP] = {false, true},      [SCRIPT_TAKE] = {false, false},
+    [SCRIPT_APPEND] = {true, true},  [SCRIPT_ASSIGN] = {false, true},
+    [SCRIPT_ATTEND] = {false, true}, [SCRIPT_BEAT] = {false, true},
+    [SCRIPT_CANCEL] = {false, true}, [SCRIPT_CONFIGURE] = {false, false},
+    [SCRIPT_EXPIRE] = {false, true}, [SCRIPT_FINISH] = {true, true},
+    [SCRIPT_HEALTH] = {false, true}, [SCRIPT_LEAD] = {false, true},
+    [SCRIPT_LOST] = {false, true},   [SCRIPT_PROGRESS] = {true, true},
+    [SCRIPT_PURGE] = {false, true},  [SCRIPT_READ] = {true, true},
+    [SCRIPT_RECENT] = {false, true}, [SCRIPT_RECLAIM] = {false, true},
+    [SCRIPT_RENEW] = {false, true},  [SCRIPT_REPORT] = {false, true},
+    [SCRIPT_RETRY] = {false, false}, [SCRIPT_STREAM] = {false, true},
+    [SCRIPT_SUBMIT] = {true, true},  [SCRIPT_SWEEP] = {false, true},
+    [SCRIPT_TAKE] = {false, false},
 };
 
 #define NO_SCRIPT SCRIPT_COUNT

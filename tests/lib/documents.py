@@ -9,7 +9,7 @@ HANDLERS = ROOT / "tests/e2e/handlers"
 
 def document(endpoint_id, handler, **settings):
     return {"id": endpoint_id, "name": endpoint_id, "workersMin": 0, "workersMax": 1,
-            "idleTimeout": 2, "handler": handler, **settings}
+            "idleTimeout": 2, "limits": "off", "handler": handler, **settings}
 
 
 def python_handler(name, *args, **env):

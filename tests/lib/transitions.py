@@ -69,22 +69,22 @@ class Transitions:
 
     @staticmethod
     def _submit_args(job_id, members='"input":{}', low=False, execution_ms=600000, ttl_ms=DAY_MS,
-                     own_ttl=False, retention_ms=1800000, waiting_max=1500, token=None, watcher=""):
-        return [job_id, members, "l" if low else "", execution_ms, ttl_ms, "1" if own_ttl else "",
-                retention_ms, waiting_max, token or "tk-" + job_id, watcher]
+                     retention_ms=1800000, waiting_max=1500, token=None, watcher="",
+                     rate=("", 0), idempotency=("", "")):
+        return [job_id, members, "l" if low else "", execution_ms, ttl_ms, retention_ms, waiting_max, token or "tk-" + job_id, watcher, *rate, *idempotency]
 
-    def read(self, job_id, watcher=""):
-        reply = self.call("read", job_id, watcher)[0]
+    def read(self, job_id, watcher="", rate=("", 0)):
+        reply = self.call("read", job_id, watcher, *rate)[0]
         return reply and View(*reply)
 
     def stream(self, job_id, budget=1 << 20, watcher="", reading=None):
         """reading: name of this call; the same name again is the same call sent again."""
         self.readings += 1
-        reply = self.call("stream", job_id, budget, watcher, reading or "r%d" % self.readings)
+        reply = self.call("stream", job_id, budget, watcher, reading or "r%d" % self.readings, "", 0)
         return reply and Page(*reply[:4], reply[4:])
 
     def cancel(self, job_id):
-        reply = self.call("cancel", job_id)
+        reply = self.call("cancel", job_id, "", 0)
         return reply and Cancelled(*reply)
 
     # ---- worker side
@@ -171,6 +171,9 @@ class Transitions:
     def due(self):
         return dict(self.redis.zrange(self.key("due"), 0, -1, withscores=True))
 
+    def ttl(self):
+        return dict(self.redis.zrange(self.key("ttl"), 0, -1, withscores=True))
+
     def waiting_ids(self, low=False):
         return self.redis.lrange(self.key("q:low" if low else "q"), 0, -1)
 
@@ -184,8 +187,9 @@ class Transitions:
         for field in ("t0", "t1", "tl"):
             if self.redis.hexists(key, field):
                 self.redis.hincrby(key, field, -ms)
-        if self.redis.zscore(self.key("due"), job_id) is not None:
-            self.redis.zincrby(self.key("due"), -ms, job_id)
+        for deadlines in ("due", "ttl"):
+            if self.redis.zscore(self.key(deadlines), job_id) is not None:
+                self.redis.zincrby(self.key(deadlines), -ms, job_id)
 
 
 def wait_for(condition, timeout=5, what="condition"):

@@ -34,7 +34,7 @@ def test_cancel_of_a_job_that_waits_again_stops_nobody(queue, heard):
 
 
 def test_cancel_removes_output_and_own_ttl(queue):
-    queue.submit("a", ttl_ms=10000, own_ttl=True)
+    queue.submit("a", ttl_ms=10000)
     queue.submit("b")
     queue.take("w1", "w2")
     queue.progress("b")

@@ -34,9 +34,8 @@ class History:
         jobs = []
         for _ in range(self.random.choice([1, 1, 3])):
             self.ids.append("j%d" % len(self.ids))
-            own = self.random.random() < 0.3
-            jobs.append({"job_id": self.ids[-1], "low": self.random.random() < 0.3, "own_ttl": own,
-                         "ttl_ms": 10000 if own else 60000, "waiting_max": 30,
+            jobs.append({"job_id": self.ids[-1], "low": self.random.random() < 0.3,
+                         "ttl_ms": self.random.choice([10000, 60000]), "waiting_max": 30,
                          "execution_ms": 20000})
         self.queue.submit_many(jobs)
 

@@ -154,10 +154,10 @@ def test_reclaim_after_a_reconnect_keeps_the_workers(queue):
     assert list(queue.redis.hgetall(queue.key("workers"))) == ["w1"]
 
 
-def test_reclaim_leaves_queued_jobs_with_own_ttls_alone(queue):
-    queue.submit("a", ttl_ms=10000, own_ttl=True)
+def test_reclaim_leaves_queued_jobs_alone(queue):
+    queue.submit("a", ttl_ms=10000)
     assert queue.reclaim() == []
-    assert (queue.state("a"), "a" in queue.due()) == ("Q", True)
+    assert (queue.state("a"), "a" in queue.ttl()) == ("Q", True)
 
 
 def test_report_writes_and_removes_workers(queue):

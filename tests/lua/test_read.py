@@ -24,7 +24,7 @@ def test_read_of_an_ended_job_has_times_and_members(queue):
 
 def test_read_of_several_answers_each_in_order(queue):
     queue.submit("a")
-    replies = queue.call("read", "nobody", "", "a", "", "other", "n:1")
+    replies = queue.call("read", "nobody", "", "", 0, "a", "", "", 0, "other", "n:1", "", 0)
     assert [reply and reply[0] for reply in replies] == [None, "Q", None]
 
 

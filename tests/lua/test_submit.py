@@ -112,10 +112,11 @@ def test_submit_of_low_priority_goes_to_its_own_list(queue):
     assert queue.gauges() == (2, 0)
 
 
-def test_submit_puts_only_own_ttls_into_the_due_set(queue):
-    queue.submit("default")
-    queue.submit("own", ttl_ms=10000, own_ttl=True)
-    assert queue.due() == {"own": float(queue.job("own")["tl"])}
+def test_submit_notes_the_end_of_each_queue_ttl(queue):
+    queue.submit("long")
+    queue.submit("short", ttl_ms=10000)
+    assert queue.ttl() == {name: float(queue.job(name)["tl"]) for name in ("long", "short")}
+    assert queue.due() == {}
 
 
 def test_submit_rings_only_for_hungry_takers_and_once(queue):

@@ -10,7 +10,7 @@ def test_sweep_of_nothing(queue):
 
 def test_sweep_leaves_what_is_not_due(queue):
     queue.submit("waits")
-    queue.submit("own", ttl_ms=10000, own_ttl=True)
+    queue.submit("own", ttl_ms=10000)
     queue.submit("runs")
     queue.take("w")
     assert queue.sweep() == []
@@ -71,15 +71,14 @@ def test_sweep_expires_default_ttls_at_the_head_of_each_list(queue):
 
 def test_sweep_expires_an_own_ttl_behind_the_head(queue):
     queue.submit("head")
-    queue.submit("own", ttl_ms=10000, own_ttl=True)
+    queue.submit("own", ttl_ms=10000)
     queue.age("own", 10001)
     assert [(c.id, c.state) for c in queue.sweep()] == [("own", "T")]
     assert [t.id for t in queue.take("a", "b")] == ["head"], "its id in the list is dead"
 
 
-@pytest.mark.xfail(strict=True, reason="sweep looks only at the head of a list for default TTLs")
 def test_a_longer_own_ttl_at_the_head_does_not_keep_others_from_expiring(queue):
-    queue.submit("own", ttl_ms=500000, own_ttl=True)
+    queue.submit("own", ttl_ms=500000)
     queue.submit("default", ttl_ms=10000)
     for name in ("own", "default"):
         queue.age(name, 10001)
@@ -90,7 +89,7 @@ def test_a_longer_own_ttl_at_the_head_does_not_keep_others_from_expiring(queue):
 
 
 def test_sweep_ends_a_running_job_not_by_its_ttl(queue):
-    queue.submit("a", ttl_ms=10000, own_ttl=True)
+    queue.submit("a", ttl_ms=10000)
     queue.take_one(lease_ms=60000)
     queue.age("a", 11000)
     assert queue.sweep() == []

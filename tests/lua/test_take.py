@@ -42,7 +42,7 @@ def test_take_never_gives_more_than_asked_nor_more_than_there_is(queue):
 
 
 def test_take_replaces_an_earlier_own_ttl_deadline(queue):
-    queue.submit("a", ttl_ms=10000, own_ttl=True)
+    queue.submit("a", ttl_ms=10000)
     queue.take_one(lease_ms=15000)
     assert queue.due() == {"a": int(queue.job("a")["t1"]) + 15000}
 

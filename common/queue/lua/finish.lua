@@ -31,7 +31,7 @@ for i = 1, #ARGV, 4 do
             if job[7] then
                 redis.call('PEXPIRE', P .. 'chunks:' .. id, job[5])
             end
-            redis.call('ZREM', P .. 'due', id)
+            redis.call('ZREM', P .. (job[1] == 'P' and 'due' or 'ttl'), id)
             local gauge = job[1] == 'P' and 'inProgress' or 'inQueue'
             local counter = outcome == 'C' and 'completed' or 'failed'
             stats[gauge] = stats[gauge] - 1

@@ -4,8 +4,8 @@
 -- KEYS  1: prefix "mr:{ep}:"
 -- ARGV  1: most jobs to handle, 2: automatic retries allowed
 -- Returns: number handled, then four for each change: id, new state letter, watchers, token.
--- Cost is what is due, not what is queued: the due set holds running jobs and own TTLs, default TTLs
--- expire in the order of the lists and are found at their heads.
+-- Cost is what is due, not what is queued. Ids of ended jobs that have come to the head of a list are
+-- dropped too, so that a queue nobody takes from does not keep them for ever.
 local P, left, retries_max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 --#include now
 --#include ring
@@ -17,15 +17,9 @@ local function note(id, state, job)
         result[#result + 1] = value
     end
 end
-local function expire_queued(id, job)
-    end_job(P, id, 'T', now, job[4], '"error":"ttl expired in queue"')
-    redis.call('HINCRBY', P .. 'stats', 'inQueue', -1)
-    redis.call('HINCRBY', P .. 'stats', 'failed', 1)
-    note(id, 'T', job)
-end
 local function read(id)
     return redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'r', 'c', 't1', 'to',
-        'ag', 'a', 'tl')
+        'ag', 'a')
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, left)) do
     local job = read(id)
@@ -41,22 +35,28 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT'
         local state = lose_job(P, id, now, {job[5], job[6], job[4]}, retries_max,
             '"error":"worker lost: its agent stopped renewing the lease"')
         note(id, state, job)
-    elseif job[1] == 'Q' and now >= tonumber(job[11]) then
-        expire_queued(id, job)
+    end
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ttl', '-inf', now, 'LIMIT', 0,
+    left - handled)) do
+    local job = read(id)
+    handled = handled + 1
+    redis.call('ZREM', P .. 'ttl', id)
+    if job[1] == 'Q' then
+        end_job(P, id, 'T', now, job[4], '"error":"ttl expired in queue"')
+        redis.call('HINCRBY', P .. 'stats', 'inQueue', -1)
+        redis.call('HINCRBY', P .. 'stats', 'failed', 1)
+        note(id, 'T', job)
     end
 end
 for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
     while handled < left do
         local id = redis.call('LINDEX', list, 0)
-        local job = id and read(id)
-        if not id or (job[1] == 'Q' and now < tonumber(job[11])) then
+        if not id or redis.call('HGET', P .. 'job:' .. id, 's') == 'Q' then
             break
         end
         redis.call('LPOP', list)
         handled = handled + 1
-        if job[1] == 'Q' then
-            expire_queued(id, job)
-        end
     end
 end
 result[1] = handled

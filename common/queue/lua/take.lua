@@ -8,7 +8,7 @@
 local P = KEYS[1]
 --#include now
 --#include ring
-local wanted, taken, due = #ARGV - 2, {0}, {}
+local wanted, taken, due, ids_taken = #ARGV - 2, {0}, {}, {}
 local lease = tonumber(ARGV[2])
 local count = 0
 for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
@@ -28,6 +28,7 @@ for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
                     't1', now)
                 due[#due + 1] = now + math.min(lease, tonumber(job[4]))
                 due[#due + 1] = id
+                ids_taken[count] = id
                 for _, value in ipairs({id, worker, attempt, job[3], job[4], members,
                     job[5] or ''}) do
                     taken[#taken + 1] = value
@@ -39,6 +40,7 @@ end
 local waiting
 if count > 0 then
     redis.call('ZADD', P .. 'due', unpack(due))
+    redis.call('ZREM', P .. 'ttl', unpack(ids_taken))
     waiting = redis.call('HINCRBY', P .. 'stats', 'inQueue', -count)
     redis.call('HINCRBY', P .. 'stats', 'inProgress', count)
 else

@@ -62,11 +62,10 @@ static void policy_is_clamped_and_zero_means_default(void **state)
                      ERR_OK);
     assert_int_equal(fixture->args.execution_ms, 5000);
     assert_int_equal(fixture->args.ttl_ms, 604800000);
-    assert_true(fixture->args.has_own_ttl);
     assert_true(fixture->args.is_low_priority);
     assert_int_equal(parse(fixture, "{\"input\":1,\"policy\":{\"executionTimeout\":0}}"), ERR_OK);
     assert_int_equal(fixture->args.execution_ms, 600000);
-    assert_false(fixture->args.has_own_ttl);
+    assert_int_equal(fixture->args.ttl_ms, 86400000);
 }
 
 static void bad_bodies_are_refused_with_the_reason(void **state)

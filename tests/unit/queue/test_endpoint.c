@@ -319,6 +319,16 @@ static void a_bad_id_is_refused_and_a_missing_one_too(void **state)
     assert_refused(f, "{" HANDLER "}", WORDS("id"));
 }
 
+static void keys_given_twice_in_a_group_do_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    (void)parse(f,
+                "{\"id\":\"e\",\"handler\":{\"command\":[\"a\"],\"command\":[\"b\"],\"cwd\":\"/\","
+                "\"cwd\":\"/\",\"env\":{\"A\":\"1\",\"B\":\"2\",\"C\":\"3\",\"D\":\"4\"},"
+                "\"env\":{\"E\":\"5\"}}}");
+    assert_true(f->endpoint == NULL || f->endpoint->env_count == 1);
+}
+
 static void the_queue_rule_lets_fifty_wait_at_least(void **state)
 {
     (void)state;
@@ -348,6 +358,7 @@ int main(void)
         TEST(a_document_above_the_limit_is_refused),
         TEST(ids_are_checked),
         TEST(a_bad_id_is_refused_and_a_missing_one_too),
+        TEST(keys_given_twice_in_a_group_do_no_harm),
         TEST(the_queue_rule_lets_fifty_wait_at_least),
     };
 #undef TEST

@@ -1,6 +1,6 @@
 -- The worker of a running job is gone. With tries left the job goes back to the head of its class
--- and forgets what the lost attempt wrote; otherwise it ends FAILED with the reason.
--- Returns the new state. job: {retries so far, class, retention}.
+-- and forgets what the lost attempt wrote, its queue TTL starts anew; otherwise it ends FAILED with the reason.
+-- Returns the new state. job: {retries so far, class, retention}; times of the record are read here.
 local function lose_job(P, id, now, job, retries_max, members)
     local retries = tonumber(job[1] or 0)
     redis.call('ZREM', P .. 'due', id)
@@ -10,7 +10,10 @@ local function lose_job(P, id, now, job, retries_max, members)
         redis.call('HINCRBY', P .. 'stats', 'failed', 1)
         return 'F'
     end
-    redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'r', retries + 1, 'cu', 0)
+    local times = redis.call('HMGET', P .. 'job:' .. id, 't0', 'tl')
+    local expiry = now + times[2] - times[1]
+    redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'r', retries + 1, 'cu', 0, 'tl', expiry)
+    redis.call('ZADD', P .. 'ttl', expiry, id)
     redis.call('HDEL', P .. 'job:' .. id, 'ch', 'rn')
     redis.call('UNLINK', P .. 'chunks:' .. id, P .. 'out:' .. id)
     redis.call('LPUSH', P .. (job[2] == 'l' and 'q:low' or 'q'), id)

@@ -20,7 +20,8 @@ struct group;
 struct agent_config {
     const char *id;
     const char *redis_url;
-    int64_t slots; /* most handler processes, 0 allowed */
+    int64_t slots;   /* most handler processes, 0 allowed */
+    const char *run; /* random, the mark of this agent in the environment of its handlers */
     struct keeper *keeper;
     struct gpus *gpus;
 };

@@ -77,7 +77,7 @@ static void set_defaults(struct env *env, const struct env_spec *spec)
 
 static bool is_binding(const char *name)
 {
-    return slice_starts(slice_of(name), SLICE("RUNPOD_WEBHOOK_")) ||
+    return slice_starts(slice_of(name), SLICE("RUNPOD_WEBHOOK_")) || strcmp(name, ENV_RUN) == 0 ||
            strcmp(name, "RUNPOD_POD_ID") == 0 || strcmp(name, "RUNPOD_AI_API_KEY") == 0;
 }
 
@@ -125,6 +125,7 @@ static void bind_process(struct env *env, const struct env_spec *spec)
     set_url(env, spec, "RUNPOD_WEBHOOK_POST_STREAM", "job-stream /$ID");
     set_url(env, spec, "RUNPOD_WEBHOOK_JOB_STREAM", "job-stream /$ID");
     set_url(env, spec, "RUNPOD_WEBHOOK_PING", "ping");
+    set_name(env, ENV_RUN, spec->run);
     set_name(env, "RUNPOD_POD_ID", spec->worker);
     set_name(env, "RUNPOD_AI_API_KEY", spec->token);
     set_name(env, "RUNPOD_ENDPOINT_ID", spec->endpoint->id);

@@ -4,11 +4,14 @@
 
 #include "queue/endpoint.h"
 
+#define ENV_RUN "MILLRACE_RUN" /* names the agent that started the process */
+
 struct env_spec {
     char *const *inherited; /* the agent's own environment */
     const struct endpoint *endpoint;
     const char *worker; /* becomes RUNPOD_POD_ID */
     const char *token;  /* becomes RUNPOD_AI_API_KEY */
+    const char *run;    /* becomes ENV_RUN */
     const char *host;
     int port;             /* of the worker plane on 127.0.0.1 */
     const char *gpu_name; /* "" without one */

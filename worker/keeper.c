@@ -1,5 +1,6 @@
 /* The agent writes signed group numbers into a pipe: +N to remember, -N to forget. End of file
- * means that the agent is gone, however it ended; then each remembered group gets SIGKILL.
+ * means that the agent is gone, however it ended; then each remembered group gets SIGKILL, and so
+ * does whatever carries the mark of this agent in its environment.
  *
  * What must never happen: the keeper dies of a signal meant for the agent (own session, signals
  * ignored), holds a descriptor of the agent (all but the pipe are closed), or a handler inherits
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "leftovers.h"
 
 #define GROUPS_MAX 4096 /* far above any number of slots */
 
@@ -52,7 +54,7 @@ static void shed_descriptors(int keep)
     (void)syscall(SYS_close_range, 1U, ~0U, 0U);
 }
 
-_Noreturn static void keep(int pipe_fd)
+_Noreturn static void keep(const char *mark, int pipe_fd)
 {
     static struct groups groups;
     (void)setsid();
@@ -75,10 +77,11 @@ _Noreturn static void keep(int pipe_fd)
     for (size_t i = 0; i < groups.count; i++) {
         (void)kill(-groups.items[i], SIGKILL);
     }
+    leftovers_kill(mark);
     _exit(0);
 }
 
-enum err keeper_start(struct keeper **ret_keeper)
+enum err keeper_start(const char *mark, struct keeper **ret_keeper)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
@@ -93,7 +96,7 @@ enum err keeper_start(struct keeper **ret_keeper)
     }
     if (pid == 0) {
         (void)close(fds[1]);
-        keep(fds[0]);
+        keep(mark, fds[0]);
     }
     (void)close(fds[0]);
     struct keeper *keeper = xcalloc(1, sizeof(*keeper));

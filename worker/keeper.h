@@ -11,7 +11,8 @@
 struct keeper;
 
 /* Forks; before any thread exists and before descriptors are open that the keeper must not hold. */
-enum err keeper_start(struct keeper **ret_keeper);
+/* mark: "NAME=value" in the environment of every handler, for those that left their group. */
+enum err keeper_start(const char *mark, struct keeper **ret_keeper);
 /* The group is to be killed should the agent end without keeper_drop(). */
 void keeper_add(struct keeper *keeper, pid_t group);
 void keeper_drop(struct keeper *keeper, pid_t group);

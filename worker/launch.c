@@ -127,6 +127,7 @@ static char **launch_env(const struct slot *slot)
         .endpoint = slot->group->endpoint,
         .worker = slot->worker,
         .token = slot->token,
+        .run = agent->config.run,
         .host = agent->host,
         .port = plane_port(agent->plane),
         .gpu_name = slot->card_count > 0 ? agent->config.gpus->items[slot->cards[0]].name : "",
@@ -139,6 +140,7 @@ enum err launch_process(struct slot *slot, struct buf *problem)
 {
     const struct agent *agent = slot->group->agent;
     AUTO_STR dir = exe_dir();
+    AUTO_STR mark = xasprintf("RUNPOD_AI_API_KEY=%s", slot->token);
     AUTO(launch_free_argv) char **argv = launch_argv(slot->group->endpoint, dir, problem);
     AUTO(env_free) char **env = launch_env(slot);
     if (argv == NULL) {
@@ -152,6 +154,7 @@ enum err launch_process(struct slot *slot, struct buf *problem)
         .argv = argv,
         .env = env,
         .cwd = slot->group->endpoint->cwd,
+        .mark = mark,
     };
     return process_start(&spec, &slot->process, problem);
 }

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "env.h"
 #include "gpu/gpu.h"
 
 struct settings {
@@ -130,11 +131,14 @@ int main(int argc, char **argv)
     struct settings settings = {.node_id = host_id(), .slots = -1};
     struct keeper *keeper = NULL;
     enum log_level level = LOG_LEVEL_INFO;
+    char mark[] = ENV_RUN "=0123456789abcdef0123456789abcdef";
+    char *run_id = strchr(mark, '=') + 1;
+    id_hex(run_id, 16);
     load(&settings, argc, argv);
     check(&settings);
     (void)log_level_parse(settings.log_level, &level);
     log_init(settings.node_id, level);
-    enum err err = keeper_start(&keeper); /* before anything it must not inherit */
+    enum err err = keeper_start(mark, &keeper); /* before anything it must not inherit */
     if (err != ERR_OK) {
         log_error("keeper.no_start", "err=%s", err_name(err));
         return 1;
@@ -144,6 +148,7 @@ int main(int argc, char **argv)
         .id = settings.node_id,
         .redis_url = settings.redis,
         .slots = settings.slots >= 0 ? settings.slots : default_slots(&gpus),
+        .run = run_id,
         .keeper = keeper,
         .gpus = &gpus,
     };

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "leftovers.h"
 
 #define READ_SIZE ((size_t)65536)
 
@@ -32,7 +33,7 @@ struct process {
     struct timer kill_timer;
     process_fn on_end;
     void *arg;
-    char *name;
+    char *name, *mark;
     uint64_t started_ms;
     bool is_stopping;
 };
@@ -74,6 +75,7 @@ static void on_closed(uv_handle_t *handle)
     struct process *process = handle->data;
     ring_done(&process->ring);
     free(process->name);
+    free(process->mark);
     free(process);
 }
 
@@ -117,6 +119,7 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
     process->loop = spec->loop;
     process->keeper = spec->keeper;
     process->name = xstrdup(spec->name);
+    process->mark = xstrdup(spec->mark);
     process->started_ms = clock_mono_ms();
     process->child.on_end = process_ended;
     keeper_add(spec->keeper, process->child.pid);
@@ -188,7 +191,8 @@ static void drain_pipe(struct process *process)
 static void process_ended(struct child *child, int wait_status)
 {
     struct process *process = container_of(child, struct process, child);
-    (void)kill(-child->pid, SIGKILL); /* helpers it left behind */
+    (void)kill(-child->pid, SIGKILL); /* helpers it left behind, in its group or out of it */
+    leftovers_kill(process->mark);
     keeper_drop(process->keeper, child->pid);
     timer_stop(&process->kill_timer);
     drain_pipe(process);

@@ -1,6 +1,7 @@
 /* ONE handler process: spawn, keep the last of its output, signal its group, tell its end.
  *
- * The process leads its own group; when it ends, whatever is left of the group is killed. */
+ * The process leads its own group; when it ends, whatever is left of the group, or carries its mark
+ * in the environment, is killed. */
 #ifndef WORKER_PROCESS_H
 #define WORKER_PROCESS_H
 
@@ -17,7 +18,8 @@ struct process_spec {
     const char *name;  /* for logs; copied */
     char *const *argv; /* borrowed during the start */
     char *const *env;
-    const char *cwd; /* NULL: the agent's */
+    const char *cwd;  /* NULL: the agent's */
+    const char *mark; /* "NAME=value" of env that no other process has; copied */
 };
 
 struct process;

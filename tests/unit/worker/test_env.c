@@ -24,6 +24,7 @@ static int setup(void **state)
         .endpoint = &fixture.endpoint,
         .worker = "a0-123456",
         .token = "tok",
+        .run = "feed",
         .host = "box",
         .port = 4711,
         .gpu_name = "NVIDIA H100 (80GB)",
@@ -65,6 +66,7 @@ static void urls_leave_only_the_id_to_the_sdk(void **state)
 static void the_process_is_bound_to_its_agent(void **state)
 {
     struct fixture *f = *state;
+    assert_string_equal(get(f, "MILLRACE_RUN"), "feed");
     assert_string_equal(get(f, "RUNPOD_POD_ID"), "a0-123456");
     assert_string_equal(get(f, "RUNPOD_AI_API_KEY"), "tok");
     assert_string_equal(get(f, "RUNPOD_ENDPOINT_ID"), "echo");

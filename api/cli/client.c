@@ -276,6 +276,11 @@ void client_error_text(struct slice body, struct buf *out)
     }
 }
 
+static bool has_text(struct slice text, const char *part)
+{
+    return text.len > 0 && memmem(text.ptr, text.len, part, strlen(part)) != NULL;
+}
+
 static void explain_status(struct client *client, const struct answer *answer, struct slice text)
 {
     if (answer->status == 401 && !client->has_key) {
@@ -288,6 +293,10 @@ static void explain_status(struct client *client, const struct answer *answer, s
                     "the API at %s does not accept this key: set MILLRACE_API_KEY or "
                     "--api-key to the one that `millrace up` keeps in its DIR/api-key",
                     client->root);
+    } else if (answer->status == 503 && has_text(text, "No space left")) {
+        set_problem(client,
+                    "the disk of Redis is full: free some space there (`millrace up` has it in its "
+                    "data folder), then try again");
     } else if (answer->status == 429 || answer->status == 503) {
         set_problem(client, "%.*s: try again in %ld s", SLICE_ARG(text),
                     answer->retry_after_s > 0 ? answer->retry_after_s : 1);

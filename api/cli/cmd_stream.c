@@ -81,6 +81,7 @@ static int follow(struct wait *wait)
             }
             return result_exit_status(&result);
         }
+        wait_explain(wait);
     }
 }
 

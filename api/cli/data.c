@@ -3,6 +3,7 @@
  * is written to a new file that replaces the old one, so a full disk never leaves half a key. */
 #include "data.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -343,4 +344,20 @@ void data_remove_pid(const struct data *data, const char *name)
 {
     AUTO_STR path = data_path(data, "run/%s.pid", name);
     (void)unlink(path);
+}
+
+void data_remove_old_pids(const struct data *data)
+{
+    AUTO_STR folder = data_path(data, "run");
+    DIR *entries = opendir(folder);
+    if (entries == NULL) {
+        return;
+    }
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot != NULL && strcmp(dot, ".pid") == 0) {
+            (void)unlinkat(dirfd(entries), entry->d_name, 0);
+        }
+    }
+    (void)closedir(entries);
 }

@@ -39,6 +39,8 @@ enum err data_open_log(const struct data *data, const char *name, int *ret_fd, o
 char *data_last_log_line(const struct data *data, const char *name, off_t start);
 enum err data_write_pid(const struct data *data, const char *name, pid_t pid);
 void data_remove_pid(const struct data *data, const char *name);
+/* Those of a start that was killed; only with all locks held. */
+void data_remove_old_pids(const struct data *data);
 bool data_is_full(const struct data *data);
 
 /* Reads a key file: the first line without blanks around it. NULL when there is none. */

@@ -128,6 +128,7 @@ static enum err up_open(struct up *up, struct buf *problem)
         err = data_lock_redis(&up->data, problem);
     }
     if (err == ERR_OK) {
+        data_remove_old_pids(&up->data);
         err = open_sockets(up, problem);
     }
     return err == ERR_OK ? data_set_key(&up->data, up->options.api_key, problem) : err;

@@ -13,7 +13,8 @@
 #define SLICE_TERMINAL_MS 1000
 #define SLICE_MS 5000         /* so that a handler that cannot start is told soon */
 #define REASON_AFTER_MS 10000 /* short waits need no explanation */
-#define FAILURES_MAX 12       /* with the pauses below about 30 s */
+#define HEALTH_AFTER_MS 4000
+#define FAILURES_MAX 12 /* with the pauses below about 30 s */
 #define PAUSE_MS 250
 #define PAUSE_MAX_MS 4000
 
@@ -126,9 +127,44 @@ void wait_note(struct wait *wait, struct slice body)
     AUTO_STR reason = text_of(result.reason);
     free(wait->state);
     wait->state = describe(&result, reason);
+    wait->is_unexplained = result.has_state && result.state == JOB_IN_QUEUE && reason[0] == '\0';
     if (!result_is_final(&result) && wait->job != NULL) {
         tell_reason(wait, reason, &result);
         show(wait);
+    }
+}
+
+static bool is_without_worker(struct slice health)
+{
+    enum { UNHEALTHY, READY, RUNNING, COUNT };
+    struct json_member top[] = {{.name = "workers"}};
+    struct json_member workers[COUNT] = {
+        {.name = "unhealthy"}, {.name = "ready"}, {.name = "running"}};
+    struct json_problem where;
+    if (json_scan(health, top, 1, &where) != ERR_OK ||
+        json_scan(top[0].value, workers, COUNT, &where) != ERR_OK) {
+        return false;
+    }
+    return slice_to_i64_or(workers[UNHEALTHY].value, 0) > 0 &&
+           slice_to_i64_or(workers[READY].value, 0) == 0 &&
+           slice_to_i64_or(workers[RUNNING].value, 0) == 0;
+}
+
+void wait_explain(struct wait *wait)
+{
+    if (!wait->is_unexplained || wait->is_health_told || waited_ms(wait) < HEALTH_AFTER_MS) {
+        return;
+    }
+    AUTO(answer_done) struct answer answer = {0};
+    AUTO_STR path = xasprintf("/v2/%s/health", wait->endpoint);
+    const struct call call = {.method = "GET", .path = path};
+    if (client_call(wait->client, &call, &answer) == ERR_OK && answer.status == 200 &&
+        is_without_worker(buf_slice(&answer.body))) {
+        wait->is_health_told = true;
+        message_error("the handler of %s ends before it takes a job: see why in log/agent-*.log of "
+                      "the data folder, correct it, then `millrace endpoints apply` its document; "
+                      "the job keeps waiting",
+                      wait->endpoint);
     }
 }
 
@@ -181,6 +217,7 @@ int wait_until_final(struct wait *wait, struct answer *answer)
             int status = result_exit_status(&result);
             return result_print(buf_slice(&answer->body)) == EXIT_OK ? status : EXIT_ERROR;
         }
+        wait_explain(wait);
         long slice_ms = wait_slice_ms(wait);
         AUTO_STR path =
             xasprintf("/v2/%s/status-sync/%s?wait=%ld", wait->endpoint, wait->job, slice_ms);

@@ -12,9 +12,11 @@ struct wait {
     uint64_t started_ms; /* clock_mono_ms() */
     int64_t timeout_s;   /* 0: as long as it takes */
     /* private */
-    char *state;       /* what the progress line says; owned */
-    char *last_reason; /* the one told last; owned */
-    unsigned failures; /* calls in a row without an answer */
+    char *state;         /* what the progress line says; owned */
+    char *last_reason;   /* the one told last; owned */
+    unsigned failures;   /* calls in a row without an answer */
+    bool is_unexplained; /* the job is queued and the API does not say why */
+    bool is_health_told; /* ... but the workers' state did */
 };
 void wait_init(struct wait *wait, struct client *client, const char *endpoint, int64_t timeout_s);
 void wait_done(struct wait *wait);
@@ -29,6 +31,9 @@ void wait_note(struct wait *wait, struct slice body);
 int wait_until_final(struct wait *wait, struct answer *answer);
 /* Repeats a call that changes nothing until it is answered 2xx; false: told on stderr, give up. */
 bool wait_ask(struct wait *wait, const struct call *call, struct answer *answer);
+/* A job that is queued for long without a reason: tells once when no worker of the endpoint can
+ * take it, because its handler ends at once. */
+void wait_explain(struct wait *wait);
 bool wait_is_over(const struct wait *wait); /* the time is */
 
 #endif

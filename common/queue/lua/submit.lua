@@ -62,8 +62,9 @@ if #low > 0 then
     redis.call('RPUSH', P .. 'q:low', unpack(low))
 end
 if waiting > before then
-    redis.call('LPUSH', P .. 'recent', unpack(stored))
-    redis.call('LTRIM', P .. 'recent', 0, 99)
+    if redis.call('LPUSH', P .. 'recent', unpack(stored)) > 300 then
+        redis.call('LTRIM', P .. 'recent', 0, 99)
+    end
     redis.call('ZADD', P .. 'ttl', unpack(expiries))
     redis.call('HSET', P .. 'stats', 'inQueue', waiting, 'seq', seq, 'hungry', 0)
     if stats[3] == '1' then

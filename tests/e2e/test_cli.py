@@ -80,8 +80,8 @@ def test_wrong_key_is_one_line(cli, parked):
 
 
 def test_unknown_endpoint_and_job_are_one_line(cli, parked):
-    assert "no-such" in one_line(cli("health", "no-such"), 1)
-    one_line(cli("status", parked.id, "no-such"), 1)
+    assert "endpoint" in one_line(cli("health", "no-such"), 1)
+    assert "job" in one_line(cli("status", parked.id, "no-such"), 1)
 
 
 def test_bad_usage_is_exit_2(cli, parked):

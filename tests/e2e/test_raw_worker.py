@@ -34,7 +34,8 @@ def submit_text(endpoint, text, operation="run"):
     reply = endpoint.up.request("POST", endpoint.path(operation), data=text.encode(),
                                 headers={"Content-Type": "application/json"})
     assert reply.status_code == 200, reply.text
-    return reply.json()["id"]
+    endpoint.started.append(reply.json()["id"])
+    return endpoint.started[-1]
 
 
 def take_job(endpoint, worker, job_input=None):

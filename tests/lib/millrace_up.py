@@ -142,11 +142,17 @@ class Up:
         return "\n".join(text[-6000:] for text in texts)
 
     def pid(self, name):
-        return int((self.data / "run" / (name + ".pid")).read_text())
+        """The pid of a program, None while it is being restarted."""
+        try:
+            return int((self.data / "run" / (name + ".pid")).read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
-    def pids(self):
-        return {path.stem: int(path.read_text())
-                for path in (self.data / "run").glob("*.pid")}
+    def wait_restarted(self, name, old, timeout=40):
+        def is_back():
+            pid = self.pid(name)
+            return pid not in (None, old) and processes.alive(pid) and self.healthy()
+        wait_for(is_back, timeout, name + " back")
 
     # ---- HTTP
     def request(self, method, path, **options):

@@ -71,7 +71,8 @@ class Transitions:
     def _submit_args(job_id, members='"input":{}', low=False, execution_ms=600000, ttl_ms=DAY_MS,
                      retention_ms=1800000, waiting_max=1500, token=None, watcher="",
                      rate=("", 0), idempotency=("", "")):
-        return [job_id, members, "l" if low else "", execution_ms, ttl_ms, retention_ms, waiting_max, token or "tk-" + job_id, watcher, *rate, *idempotency]
+        return [job_id, members, "l" if low else "", execution_ms, ttl_ms, retention_ms,
+                waiting_max, token or "tk-" + job_id, watcher, *rate, *idempotency]
 
     def read(self, job_id, watcher="", rate=("", 0)):
         reply = self.call("read", job_id, watcher, *rate)[0]

@@ -1,7 +1,7 @@
 """Random histories, seeded: whatever happens in whatever order,
   - the gauges inQueue and inProgress equal a recount of the records,
-  - a terminal state never changes,
-  - attempts of a job only grow, one at a time, and no two workers hold the same attempt,
+  - a terminal state never changes but by retry,
+  - attempts of a job only grow, and no two workers hold the same attempt,
   - a job's counters add up: every ended job is counted once.
 """
 
@@ -20,13 +20,14 @@ class History:
         self.queue = queue
         self.random = random.Random(seed)
         self.ids, self.held, self.final, self.attempts = [], [], {}, {}
+        self.retried = 0
         self.agents = ["one", "two", "three"]
 
     def step(self):
         actions = [(self.submit, 6), (self.take, 6), (self.finish, 5), (self.stale_finish, 1),
                    (self.lost, 2), (self.cancel, 1), (self.progress, 1), (self.append, 1),
                    (self.renew, 1), (self.age, 1), (self.sweep, 2), (self.reclaim, 0.3),
-                   (self.resubmit, 0.5), (self.read, 0.5)]
+                   (self.resubmit, 0.5), (self.read, 0.5), (self.retry, 1), (self.purge, 0.1)]
         pick = self.random.choices([a for a, _ in actions], [w for _, w in actions])[0]
         pick()
 
@@ -49,7 +50,7 @@ class History:
     def take(self):
         agent = self.random.choice(self.agents)
         for taken in self.queue.take(*["w"] * self.random.randint(1, 4), agent=agent):
-            assert taken.attempt == self.attempts.get(taken.id, 0) + 1
+            assert taken.attempt > self.attempts.get(taken.id, 0)
             assert taken.id not in self.final
             self.attempts[taken.id] = taken.attempt
             self.held.append((taken.id, taken.attempt, agent))
@@ -120,6 +121,19 @@ class History:
             self.held = [h for h in self.held if h[2] != agent]
         self.queue.reclaim(*kept, agent=agent, is_new=is_new)
 
+    def retry(self):
+        job_id = self.random.choice(self.ids or ["nobody"])
+        state = self.queue.state(job_id)
+        done = self.queue.call("retry", job_id)
+        assert (done == [1, "Q"]) == (state in ("F", "T"))
+        if done == [1, "Q"]:
+            self.final.pop(job_id, None)
+            self.retried += 1
+
+    def purge(self):
+        self.queue.call("purge", 1000, "", "", 0)
+        assert self.queue.gauges()[0] == 0
+
     def read(self):
         if self.ids:
             self.queue.read(self.random.choice(self.ids), watcher="n:%d" % self.random.randint(1, 3))
@@ -141,7 +155,7 @@ class History:
         assert self.queue.gauges() == (found.count("Q"), found.count("P"))
         counters = self.queue.counters()
         assert counters["completed"] == found.count("C")
-        assert counters["failed"] == found.count("F") + found.count("T")
+        assert counters["failed"] == found.count("F") + found.count("T") + self.retried
         return states
 
 

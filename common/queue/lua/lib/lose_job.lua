@@ -1,5 +1,6 @@
 -- The worker of a running job is gone. With tries left the job goes back to the head of its class
--- and forgets what the lost attempt wrote, its queue TTL starts anew; otherwise it ends FAILED with the reason.
+-- and forgets what the lost attempt wrote, its queue TTL starts anew; otherwise it ends FAILED with
+-- the reason.
 -- Returns the new state. job: {retries so far, class, retention}; times of the record are read here.
 local function lose_job(P, id, now, job, retries_max, members)
     local retries = tonumber(job[1] or 0)

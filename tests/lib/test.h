@@ -13,11 +13,11 @@
 
 #include "base/slice.h"
 
-#define assert_slice(actual, text)                                                                 \
-    do {                                                                                           \
-        struct slice slice_ = (actual);                                                            \
-        assert_int_equal(slice_.len, strlen(text));                                                \
-        assert_memory_equal(slice_.ptr ? slice_.ptr : "", (text), slice_.len);                     \
+#define assert_slice(actual, text)                                             \
+    do {                                                                       \
+        struct slice slice_ = (actual);                                        \
+        assert_int_equal(slice_.len, strlen(text));                            \
+        assert_memory_equal(slice_.ptr ? slice_.ptr : "", (text), slice_.len); \
     } while (0)
 
 #endif

@@ -184,7 +184,7 @@ bool wait_ask(struct wait *wait, const struct call *call, struct answer *answer)
         if (err == ERR_OK && !client_is_refusal(wait->client, answer)) {
             return true;
         }
-        if (err == ERR_CLOSING) {
+        if (err == ERR_CLOSING || client_is_interrupted()) {
             return false;
         }
         if (!is_temporary(err, answer) || wait->failures == FAILURES_MAX || wait_is_over(wait)) {

@@ -1,19 +1,24 @@
-/* Keys: a small cache of digests in front of one HGET. */
+/* Keys: a small cache of digests in front of one HGET. A record is read once, when it comes; after
+ * that a request costs one digest, one look into the map and no memory. */
 #include "auth.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/map.h"
 
-#define BELIEVE_MS 5000
+#define BELIEVE_MS 4000 /* a revoked key is dead after 5 s, even if no node was told */
 #define KEY_MAX 512
 #define CACHE_MAX 10000 /* wrong keys are remembered too: the cache is emptied at this size */
 
 struct known_key {
     struct map_node node;
     char digest[DIGEST_HEX_SIZE];
-    enum scope scope;
-    uint64_t until_ms;
+    bool is_key; /* false: there is no such key */
+    struct permits permits;
+    int64_t expires_ms; /* wall clock, 0: never */
+    uint64_t until_ms;  /* believed so long */
 };
 
 struct auth {
@@ -37,9 +42,16 @@ static void known_clear(struct auth *auth)
 {
     struct map_node *node;
     while ((node = map_next(&auth->known, NULL)) != NULL) {
+        struct known_key *known = container_of(node, struct known_key, node);
         map_del(&auth->known, node);
-        free(container_of(node, struct known_key, node));
+        permits_done(&known->permits);
+        free(known);
     }
+}
+
+void auth_forget(struct auth *auth)
+{
+    known_clear(auth);
 }
 
 void auth_free(struct auth *auth)
@@ -61,24 +73,31 @@ struct slice auth_key(const struct http_request *request)
     return key;
 }
 
-bool auth_check(struct auth *auth, struct slice key, enum scope *ret_scope)
+static struct known_key *known_find(const struct auth *auth, const char *digest)
 {
-    *ret_scope = SCOPE_NONE;
+    struct map_node *node = map_get(&auth->known, slice_of(digest));
+    return node != NULL ? container_of(node, struct known_key, node) : NULL;
+}
+
+bool auth_check(struct auth *auth, struct slice key, struct slice ep, struct access *ret_access)
+{
+    *ret_access = (struct access){0};
     if (key.len == 0 || key.len > KEY_MAX) {
         return true;
     }
     if (auth->admin_key.len > 0 && digest_eq(key, auth->admin_key)) {
-        *ret_scope = SCOPE_ADMIN;
+        *ret_access = (struct access){true, PERMIT_EVERYTHING};
         return true;
     }
     char digest[DIGEST_HEX_SIZE];
     digest_sha256_hex(key, digest);
-    struct map_node *node = map_get(&auth->known, slice_of(digest));
-    struct known_key *known = node != NULL ? container_of(node, struct known_key, node) : NULL;
+    const struct known_key *known = known_find(auth, digest);
     if (known == NULL || known->until_ms < loop_now_ms(auth->loop)) {
         return false;
     }
-    *ret_scope = known->scope;
+    if (known->is_key && (known->expires_ms == 0 || clock_wall_ms() < known->expires_ms)) {
+        *ret_access = (struct access){true, permits_at(&known->permits, ep)};
+    }
     return true;
 }
 
@@ -98,25 +117,29 @@ void auth_ask(struct auth *auth, struct slice key, struct store_call *call, stor
     store_command(auth->store, call, argv, COUNT_OF(argv), fn);
 }
 
-/* {"name": ..., "scope": "admin" | "use"} */
-static enum scope scope_of(struct slice record)
+/* {"id", "name", "scopes", "createdAt", "expiresAt"}, see ops/keys.c */
+static void known_read(struct known_key *known, struct slice record)
 {
-    struct json_member scope = {.name = "scope"};
-    struct json_problem problem;
-    if (record.len == 0 || json_scan(record, &scope, 1, &problem) != ERR_OK) {
-        return SCOPE_NONE;
+    struct json_member members[] = {{.name = "scopes"}, {.name = "expiresAt"}};
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    permits_done(&known->permits);
+    known->expires_ms = 0;
+    known->is_key = record.len > 0 &&
+                    json_scan(record, members, COUNT_OF(members), NULL) == ERR_OK &&
+                    permits_parse(members[0].value, &known->permits, &problem) == ERR_OK;
+    if (known->is_key && members[1].value.len > 0) {
+        known->is_key = json_to_i64(members[1].value, &known->expires_ms) == ERR_OK;
     }
-    return slice_is(scope.value, "\"admin\"") ? SCOPE_ADMIN
-           : slice_is(scope.value, "\"use\"") ? SCOPE_USE
-                                              : SCOPE_NONE;
+    if (record.len > 0 && !known->is_key) {
+        log_error("key.broken", "problem=%s", log_quote(buf_slice(&problem)));
+    }
 }
 
-enum scope auth_asked(struct auth *auth, struct slice key, const struct reply *reply)
+void auth_asked(struct auth *auth, struct slice key, const struct reply *reply)
 {
     char digest[DIGEST_HEX_SIZE];
     digest_sha256_hex(key, digest);
-    struct map_node *node = map_get(&auth->known, slice_of(digest));
-    struct known_key *known = node != NULL ? container_of(node, struct known_key, node) : NULL;
+    struct known_key *known = known_find(auth, digest);
     if (known == NULL) {
         if (auth->known.count >= CACHE_MAX) {
             known_clear(auth);
@@ -125,7 +148,6 @@ enum scope auth_asked(struct auth *auth, struct slice key, const struct reply *r
         memcpy(known->digest, digest, sizeof(digest));
         map_put(&auth->known, &known->node, slice_of(known->digest));
     }
-    known->scope = scope_of(reply_slice(reply));
+    known_read(known, reply_slice(reply));
     known->until_ms = loop_now_ms(auth->loop) + BELIEVE_MS;
-    return known->scope;
 }

@@ -107,11 +107,15 @@ static void on_frame(const struct bus_frame *frame, void *arg)
     watch_notify(node->watch, frame);
 }
 
-static void on_conf(struct slice channel, struct slice message, void *arg)
+/* An empty message says that some may have been missed. */
+static void on_news(struct slice channel, struct slice message, void *arg)
 {
-    (void)channel;
     struct node *node = arg;
-    catalog_forget(node->catalog, message);
+    if (slice_is(channel, "mr:keys")) {
+        auth_forget(node->auth);
+    } else {
+        catalog_forget(node->catalog, message);
+    }
 }
 
 static void on_store_change(void *arg, bool is_ready)
@@ -208,8 +212,9 @@ static void program_start(struct program *program, const struct settings *settin
     node->store = store_new(
         node->loop,
         &(struct store_config){.url = settings->redis, .on_change = on_store_change, .arg = node});
-    program->feed = feed_new(node->loop, settings->redis, on_conf, node);
+    program->feed = feed_new(node->loop, settings->redis, on_news, node);
     feed_add(program->feed, "mr:conf");
+    feed_add(program->feed, "mr:keys");
     node->auth = auth_new(node->loop, node->store, settings->api_key);
     node->catalog = catalog_new(node->loop, node->store);
     node->limits = limits_new(node->loop, node->store, slice_of(node->bus_address));

@@ -1,6 +1,7 @@
-/* The way of every request: find the route -> who asks? -> which endpoint? -> accept the body ->
- * start the operation. All but the start happens on the head, so that a request that will be
- * refused is refused before its body is read. */
+/* The way of every request: find the route -> who asks? (401) -> which endpoint? (404) -> may they?
+ * (403) -> not too often? (429) -> accept the body (413) -> start the operation. All but the start
+ * happens on the head, so that a request that will be refused is refused before its body is read.
+ */
 #include "op.h"
 
 #include <stdio.h>
@@ -13,9 +14,10 @@
 
 static void op_authenticate(struct op *op);
 static void op_authenticated(struct store_call *call, enum err err, const struct reply *reply);
-static void op_authorize(struct op *op);
+static void op_identify(struct op *op);
 static void op_find_endpoint(struct op *op);
 static void op_found_endpoint(struct store_call *call, enum err err, const struct reply *reply);
+static void op_authorize(struct op *op);
 static void op_limit(struct op *op);
 static void op_accept(struct op *op);
 
@@ -86,11 +88,18 @@ void op_begin(struct http_request *request, struct node *node)
     }
 }
 
+/* What a permission is looked up for: the endpoint, also where the path calls it an id. */
+static struct slice op_subject(const struct op *op)
+{
+    return op->ep[0] != '\0' ? op_ep(op) : op_id(op);
+}
+
 static void op_authenticate(struct op *op)
 {
     struct slice key = auth_key(op->request);
-    if (op->route->scope == SCOPE_NONE || auth_check(op->node->auth, key, &op->scope)) {
-        op_authorize(op);
+    if (op->route->needs == PERMIT_NONE ||
+        auth_check(op->node->auth, key, op_subject(op), &op->access)) {
+        op_identify(op);
         return;
     }
     auth_ask(op->node->auth, key, &op->call, op_authenticated);
@@ -103,33 +112,33 @@ static void op_authenticated(struct store_call *call, enum err err, const struct
         op_reply_store_error(op, err);
         return;
     }
-    op->scope = auth_asked(op->node->auth, auth_key(op->request), reply);
-    op_authorize(op);
+    struct slice key = auth_key(op->request);
+    auth_asked(op->node->auth, key, reply);
+    ensure(auth_check(op->node->auth, key, op_subject(op), &op->access));
+    op_identify(op);
 }
 
-static void op_authorize(struct op *op)
+static void op_identify(struct op *op)
 {
-    if (op->scope == SCOPE_NONE && op->route->scope != SCOPE_NONE) {
-        op_reply_error(op, ERR_UNAUTHORIZED,
-                       auth_key(op->request).len == 0
-                           ? "missing API key: send the header Authorization: Bearer KEY"
-                           : "invalid API key");
-    } else if (op->scope < op->route->scope) {
-        op_reply_error(op, ERR_FORBIDDEN, "this needs an admin key");
-    } else {
+    if (op->access.is_known || op->route->needs == PERMIT_NONE) {
         op_find_endpoint(op);
+        return;
     }
+    op_reply_error(op, ERR_UNAUTHORIZED,
+                   auth_key(op->request).len == 0
+                       ? "missing API key: send the header Authorization: Bearer KEY"
+                       : "invalid API key: it is unknown, revoked or expired");
 }
 
 static void op_find_endpoint(struct op *op)
 {
     if (op->ep[0] == '\0') {
-        op_accept(op);
+        op_authorize(op);
         return;
     }
     op->entry = catalog_get(op->node->catalog, op_ep(op));
     if (op->entry != NULL) {
-        op_limit(op);
+        op_authorize(op);
     } else {
         catalog_load(op->node->catalog, op_ep(op), &op->call, op_found_endpoint);
     }
@@ -142,7 +151,7 @@ static void op_found_endpoint(struct store_call *call, enum err err, const struc
         err = catalog_loaded(op->node->catalog, reply, &op->entry);
     }
     if (err == ERR_OK) {
-        op_limit(op);
+        op_authorize(op);
     } else if (err == ERR_NOT_FOUND) {
         op_reply_error(op, err, "there is no such endpoint");
     } else {
@@ -150,12 +159,28 @@ static void op_found_endpoint(struct store_call *call, enum err err, const struc
     }
 }
 
+static void op_authorize(struct op *op)
+{
+    enum permit needs = op->route->needs;
+    if ((op->access.permits & needs) == needs) {
+        op_limit(op);
+        return;
+    }
+    bool is_one = needs != PERMIT_MANAGE;
+    char detail[ID_MAX + 96];
+    (void)snprintf(detail, sizeof(detail), "this API key lacks the scope \"%s\" on %.*s%s\"*\"",
+                   permit_name(needs), SLICE_ARG(is_one ? op_subject(op) : SLICE("")),
+                   is_one ? " or " : "");
+    op_reply_error(op, ERR_FORBIDDEN, detail);
+}
+
 static void op_limit(struct op *op)
 {
-    const struct endpoint *endpoint = op->entry->endpoint;
     enum limit_group group = op->route->group;
-    bool is_limited = group != LIMIT_NONE && (endpoint->limits[group].per_10s > 0 ||
-                                              endpoint->limits[group].concurrent > 0);
+    const struct endpoint *endpoint = op->entry != NULL ? op->entry->endpoint : NULL;
+    bool is_limited =
+        group != LIMIT_NONE && endpoint != NULL &&
+        (endpoint->limits[group].per_10s > 0 || endpoint->limits[group].concurrent > 0);
     if (is_limited) {
         auth_tag(auth_key(op->request), op->key_tag);
     }

@@ -22,7 +22,7 @@ struct op {
     const struct route *route;
     char ep[64];         /* endpoint id of the path, or empty */
     char id[ID_MAX + 1]; /* job id of the path or of the new job, or empty */
-    enum scope scope;
+    struct access access;
     struct catalog_entry *entry; /* the endpoint; NULL for paths without one */
     struct flight flight;        /* counted while in flight */
     char key_tag[AUTH_TAG_SIZE]; /* names the key in counters */

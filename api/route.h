@@ -12,9 +12,9 @@ typedef void (*op_fn)(struct op *op);
 enum route_body { BODY_SMALL, BODY_RUN, BODY_RUNSYNC };
 
 struct route {
-    const char *path; /* "/v2/:ep/status/:id": ':' parts match one segment */
-    unsigned methods; /* enum http_method, or-ed */
-    enum scope scope;
+    const char *path;  /* "/v2/:ep/status/:id": ':' parts match one segment */
+    unsigned methods;  /* enum http_method, or-ed */
+    enum permit needs; /* at the endpoint of the path */
     enum route_body body;
     enum limit_group group;
     op_fn start;

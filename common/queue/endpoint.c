@@ -7,23 +7,9 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "queue/endpoint_read.h"
 
-#define ENV_MAX 256
 #define ARGV_MAX 256
-
-struct reader {
-    struct endpoint *endpoint;
-    struct buf *problem;
-};
-
-typedef enum err (*field_fn)(struct reader *reader, const cJSON *value);
-
-struct field {
-    const char *name;
-    size_t offset; /* of an int64_t in struct endpoint, when there is no function */
-    int64_t min, max;
-    field_fn read;
-};
 
 static void cjson_free(cJSON *json)
 {
@@ -37,7 +23,7 @@ static void free_text(char *text)
 }
 AUTO_DEFINE(free_text, char *)
 
-static enum err refuse(struct reader *reader, const char *key, const cJSON *value,
+enum err reader_refuse(struct reader *reader, const char *key, const cJSON *value,
                        const char *allowed)
 {
     AUTO(free_text) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
@@ -46,7 +32,8 @@ static enum err refuse(struct reader *reader, const char *key, const cJSON *valu
     return ERR_BAD_REQUEST;
 }
 
-static enum err read_int(struct reader *reader, const struct field *field, const cJSON *value)
+static enum err read_int(struct reader *reader, const struct reader_field *field,
+                         const cJSON *value)
 {
     double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
     if (!(number >= (double)field->min && number <= (double)field->max) ||
@@ -54,13 +41,13 @@ static enum err read_int(struct reader *reader, const struct field *field, const
         char allowed[96];
         (void)snprintf(allowed, sizeof(allowed), "use a whole number from %lld to %lld",
                        (long long)field->min, (long long)field->max);
-        return refuse(reader, field->name, value, allowed);
+        return reader_refuse(reader, field->name, value, allowed);
     }
     *(int64_t *)(void *)((char *)reader->endpoint + field->offset) = (int64_t)number;
     return ERR_OK;
 }
 
-static bool is_text(const cJSON *value, size_t max)
+bool reader_is_text(const cJSON *value, size_t max)
 {
     return cJSON_IsString(value) && value->valuestring[0] != '\0' &&
            strlen(value->valuestring) <= max;
@@ -77,7 +64,7 @@ static int choice_of(const cJSON *value, const char *const *choices)
     return -1;
 }
 
-static void strings_free(char **items)
+void reader_strings_free(char **items)
 {
     for (char **at = items; at != NULL && *at != NULL; at++) {
         free(*at);
@@ -86,8 +73,8 @@ static void strings_free(char **items)
 }
 
 /* An array of texts; `key` is for the refusal. */
-static enum err read_strings(struct reader *reader, const char *key, const cJSON *value,
-                             char ***ret_items)
+enum err reader_strings(struct reader *reader, const char *key, const cJSON *value,
+                        char ***ret_items)
 {
     int count = cJSON_IsArray(value) ? cJSON_GetArraySize(value) : -1;
     bool is_ok = count >= 0 && count <= ARGV_MAX;
@@ -97,7 +84,7 @@ static enum err read_strings(struct reader *reader, const char *key, const cJSON
         is_ok = is_ok && cJSON_IsString(item);
     }
     if (!is_ok) {
-        return refuse(reader, key, value, "use an array of at most 256 strings");
+        return reader_refuse(reader, key, value, "use an array of at most 256 strings");
     }
     char **items = xcalloc((size_t)count + 1, sizeof(*items));
     size_t at = 0;
@@ -105,7 +92,7 @@ static enum err read_strings(struct reader *reader, const char *key, const cJSON
     {
         items[at++] = xstrdup(item->valuestring);
     }
-    strings_free(*ret_items);
+    reader_strings_free(*ret_items);
     *ret_items = items;
     return ERR_OK;
 }
@@ -115,7 +102,7 @@ static enum err read_strings(struct reader *reader, const char *key, const cJSON
 static enum err read_id(struct reader *reader, const cJSON *value)
 {
     if (!cJSON_IsString(value) || !endpoint_id_is_valid(slice_of(value->valuestring))) {
-        return refuse(
+        return reader_refuse(
             reader, "id", value,
             "use 1 to 63 of a-z, 0-9 and '-', not starting with '-', and no reserved name");
     }
@@ -126,8 +113,8 @@ static enum err read_id(struct reader *reader, const cJSON *value)
 
 static enum err read_name(struct reader *reader, const cJSON *value)
 {
-    if (!is_text(value, 191)) {
-        return refuse(reader, "name", value, "use a text of 1 to 191 bytes");
+    if (!reader_is_text(value, 191)) {
+        return reader_refuse(reader, "name", value, "use a text of 1 to 191 bytes");
     }
     free(reader->endpoint->name);
     reader->endpoint->name = xstrdup(value->valuestring);
@@ -137,7 +124,7 @@ static enum err read_name(struct reader *reader, const cJSON *value)
 static enum err read_type(struct reader *reader, const cJSON *value)
 {
     if (choice_of(value, (const char *const[]){"QUEUE", NULL}) < 0) {
-        return refuse(reader, "type", value, "use \"QUEUE\"");
+        return reader_refuse(reader, "type", value, "use \"QUEUE\"");
     }
     return ERR_OK;
 }
@@ -146,7 +133,8 @@ static enum err read_scaler(struct reader *reader, const cJSON *value)
 {
     int choice = choice_of(value, (const char *const[]){"QUEUE_DELAY", "REQUEST_COUNT", NULL});
     if (choice < 0) {
-        return refuse(reader, "scalerType", value, "use \"QUEUE_DELAY\" or \"REQUEST_COUNT\"");
+        return reader_refuse(reader, "scalerType", value,
+                             "use \"QUEUE_DELAY\" or \"REQUEST_COUNT\"");
     }
     reader->endpoint->scaler = (enum endpoint_scaler)choice;
     return ERR_OK;
@@ -156,7 +144,7 @@ static enum err read_scaler_value(struct reader *reader, const cJSON *value)
 {
     double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
     if (!(number >= 0.5 && number <= 1e6)) {
-        return refuse(
+        return reader_refuse(
             reader, "scalerValue", value,
             "use a number from 0.5 (QUEUE_DELAY, seconds) or 1 (REQUEST_COUNT) to 1000000");
     }
@@ -166,23 +154,18 @@ static enum err read_scaler_value(struct reader *reader, const cJSON *value)
 
 static enum err read_gpu_types(struct reader *reader, const cJSON *value)
 {
-    return read_strings(reader, "gpuTypeIds", value, &reader->endpoint->gpu_types);
+    return reader_strings(reader, "gpuTypeIds", value, &reader->endpoint->gpu_types);
 }
 
 static enum err read_stream_shape(struct reader *reader, const cJSON *value)
 {
     int choice = choice_of(value, (const char *const[]){"auto", "list", "object", NULL});
     if (choice < 0) {
-        return refuse(reader, "streamShape", value, "use \"auto\", \"list\" or \"object\"");
+        return reader_refuse(reader, "streamShape", value, "use \"auto\", \"list\" or \"object\"");
     }
     reader->endpoint->stream_shape = (enum stream_shape)choice;
     return ERR_OK;
 }
-
-static enum err read_fields(struct reader *reader, const char *group, const cJSON *object,
-                            const struct field *fields);
-
-#define OFFSET(member) offsetof(struct endpoint, member)
 
 /* RunPod's table. */
 static const struct {
@@ -200,14 +183,14 @@ static const struct {
 static enum err read_limit(struct reader *reader, enum limit_group group, const cJSON *value)
 {
     size_t base = OFFSET(limits) + (size_t)group * sizeof(struct limit);
-    const struct field fields[] = {
+    const struct reader_field fields[] = {
         {"per10s", base + offsetof(struct limit, per_10s), 0, LIMIT_MAX, NULL},
         {"concurrent", base + offsetof(struct limit, concurrent), 0, LIMIT_MAX, NULL},
         {0},
     };
     char name[32];
     (void)snprintf(name, sizeof(name), "limits.%s", limit_groups[group].name);
-    return read_fields(reader, name, value, fields);
+    return reader_fields(reader, name, value, fields);
 }
 
 static int limit_group_find(const char *name)
@@ -230,13 +213,13 @@ static enum err read_limits(struct reader *reader, const cJSON *value)
         return ERR_OK;
     }
     if (!cJSON_IsObject(value)) {
-        return refuse(reader, "limits", value, allowed);
+        return reader_refuse(reader, "limits", value, allowed);
     }
     const cJSON *member;
     cJSON_ArrayForEach(member, value)
     {
         int group = limit_group_find(member->string);
-        enum err err = group < 0 ? refuse(reader, "limits", value, allowed)
+        enum err err = group < 0 ? reader_refuse(reader, "limits", value, allowed)
                                  : read_limit(reader, (enum limit_group)group, member);
         if (err != ERR_OK) {
             return err;
@@ -247,101 +230,25 @@ static enum err read_limits(struct reader *reader, const cJSON *value)
 
 static enum err read_retention(struct reader *reader, const cJSON *value)
 {
-    static const struct field fields[] = {
+    static const struct reader_field fields[] = {
         {"asyncSeconds", OFFSET(retention_async_s), 1, 604800, NULL},
         {"syncSeconds", OFFSET(retention_sync_s), 1, 604800, NULL},
         {0},
     };
-    return read_fields(reader, "retention", value, fields);
+    return reader_fields(reader, "retention", value, fields);
 }
 
 static enum err read_payload(struct reader *reader, const cJSON *value)
 {
-    static const struct field fields[] = {
+    static const struct reader_field fields[] = {
         {"runBytes", OFFSET(run_bytes), 1024, 104857600, NULL},
         {"runsyncBytes", OFFSET(runsync_bytes), 1024, 104857600, NULL},
         {0},
     };
-    return read_fields(reader, "payload", value, fields);
+    return reader_fields(reader, "payload", value, fields);
 }
 
-static enum err read_command(struct reader *reader, const cJSON *value)
-{
-    enum err err = read_strings(reader, "handler.command", value, &reader->endpoint->command);
-    if (err == ERR_OK &&
-        (reader->endpoint->command[0] == NULL || reader->endpoint->command[0][0] == '\0')) {
-        return refuse(reader, "handler.command", value, "name the program to start");
-    }
-    return err;
-}
-
-static enum err read_library(struct reader *reader, const cJSON *value)
-{
-    if (!is_text(value, 4096)) {
-        return refuse(reader, "handler.library", value, "use the path of a shared object");
-    }
-    free(reader->endpoint->library);
-    reader->endpoint->library = xstrdup(value->valuestring);
-    return ERR_OK;
-}
-
-static enum err read_cwd(struct reader *reader, const cJSON *value)
-{
-    if (!is_text(value, 4096)) {
-        return refuse(reader, "handler.cwd", value, "use the path of a folder");
-    }
-    free(reader->endpoint->cwd);
-    reader->endpoint->cwd = xstrdup(value->valuestring);
-    return ERR_OK;
-}
-
-static bool env_name_is_valid(const char *name)
-{
-    return name[0] != '\0' && strchr(name, '=') == NULL && strlen(name) <= 256;
-}
-
-static enum err read_env(struct reader *reader, const cJSON *value)
-{
-    int count = cJSON_IsObject(value) ? cJSON_GetArraySize(value) : -1;
-    if (count < 0 || count > ENV_MAX) {
-        return refuse(reader, "handler.env", value, "use an object of at most 256 texts");
-    }
-    struct endpoint *endpoint = reader->endpoint;
-    endpoint->env = xcalloc((size_t)count + 1, sizeof(*endpoint->env));
-    const cJSON *item;
-    cJSON_ArrayForEach(item, value)
-    {
-        if (!cJSON_IsString(item) || !env_name_is_valid(item->string)) {
-            return refuse(reader, "handler.env", value, "names without '=' and texts as values");
-        }
-        endpoint->env[endpoint->env_count++] =
-            (struct endpoint_env){xstrdup(item->string), xstrdup(item->valuestring)};
-    }
-    return ERR_OK;
-}
-
-static enum err read_handler(struct reader *reader, const cJSON *value)
-{
-    static const struct field fields[] = {
-        {"command", 0, 0, 0, read_command},
-        {"library", 0, 0, 0, read_library},
-        {"cwd", 0, 0, 0, read_cwd},
-        {"env", 0, 0, 0, read_env},
-        {0},
-    };
-    enum err err = read_fields(reader, "handler", value, fields);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct endpoint *endpoint = reader->endpoint;
-    if ((endpoint->command != NULL) == (endpoint->library != NULL)) {
-        return refuse(reader, "handler", value, "give exactly one of \"command\" and \"library\"");
-    }
-    endpoint->handler = endpoint->command != NULL ? HANDLER_COMMAND : HANDLER_LIBRARY;
-    return ERR_OK;
-}
-
-static const struct field fields[] = {
+static const struct reader_field fields[] = {
     {"id", 0, 0, 0, read_id},
     {"name", 0, 0, 0, read_name},
     {"type", 0, 0, 0, read_type},
@@ -359,32 +266,32 @@ static const struct field fields[] = {
     {"payload", 0, 0, 0, read_payload},
     {"streamShape", 0, 0, 0, read_stream_shape},
     {"limits", 0, 0, 0, read_limits},
-    {"handler", 0, 0, 0, read_handler},
+    {"handler", 0, 0, 0, endpoint_read_handler},
     {0},
 };
 
 static enum err refuse_unknown(struct reader *reader, const char *group, const char *name,
-                               const struct field *known)
+                               const struct reader_field *known)
 {
     (void)buf_printf(reader->problem, "unknown key %s%s%.80s, known are", group,
                      group[0] ? "." : "", name);
-    for (const struct field *field = known; field->name != NULL; field++) {
+    for (const struct reader_field *field = known; field->name != NULL; field++) {
         (void)buf_printf(reader->problem, "%s %s", field == known ? "" : ",", field->name);
     }
     return ERR_BAD_REQUEST;
 }
 
-static enum err read_fields(struct reader *reader, const char *group, const cJSON *object,
-                            const struct field *known)
+enum err reader_fields(struct reader *reader, const char *group, const cJSON *object,
+                       const struct reader_field *known)
 {
     if (!cJSON_IsObject(object)) {
-        return refuse(reader, group[0] ? group : "the document", object, "use an object");
+        return reader_refuse(reader, group[0] ? group : "the document", object, "use an object");
     }
     uint32_t seen = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, object)
     {
-        const struct field *field = known;
+        const struct reader_field *field = known;
         while (field->name != NULL && strcmp(field->name, member->string) != 0) {
             field++;
         }
@@ -393,7 +300,7 @@ static enum err read_fields(struct reader *reader, const char *group, const cJSO
         }
         uint32_t bit = UINT32_C(1) << (field - known);
         if (seen & bit) { /* deeper than json_scan looks, and readers fill their field once */
-            return refuse(reader, field->name, NULL, "is given twice");
+            return reader_refuse(reader, field->name, NULL, "is given twice");
         }
         seen |= bit;
         enum err err =
@@ -410,17 +317,17 @@ static enum err check_whole(struct reader *reader)
 {
     const struct endpoint *endpoint = reader->endpoint;
     if (endpoint->id == NULL) {
-        return refuse(reader, "id", NULL, "is required");
+        return reader_refuse(reader, "id", NULL, "is required");
     }
     if (endpoint->command == NULL && endpoint->library == NULL) {
-        return refuse(reader, "handler", NULL,
-                      "is required: {\"command\": [...]} or {\"library\": \"...\"}");
+        return reader_refuse(reader, "handler", NULL,
+                             "is required: {\"command\": [...]} or {\"library\": \"...\"}");
     }
     if (endpoint->workers_min > endpoint->workers_max) {
-        return refuse(reader, "workersMin", NULL, "must not be above workersMax");
+        return reader_refuse(reader, "workersMin", NULL, "must not be above workersMax");
     }
     if (endpoint->scaler == SCALER_REQUEST_COUNT && endpoint->scaler_value < 1) {
-        return refuse(reader, "scalerValue", NULL, "must be at least 1 for REQUEST_COUNT");
+        return reader_refuse(reader, "scalerValue", NULL, "must be at least 1 for REQUEST_COUNT");
     }
     return ERR_OK;
 }
@@ -461,7 +368,7 @@ enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struc
     AUTO(cjson_free) cJSON *root = cJSON_ParseWithLength(json.ptr, json.len);
     AUTO(endpoint_free) struct endpoint *endpoint = endpoint_new();
     struct reader reader = {.endpoint = endpoint, .problem = problem};
-    enum err err = read_fields(&reader, "", root, fields);
+    enum err err = reader_fields(&reader, "", root, fields);
     if (err == ERR_OK) {
         err = check_whole(&reader);
     }
@@ -483,8 +390,8 @@ void endpoint_free(struct endpoint *endpoint)
         free(endpoint->env[i].value);
     }
     free(endpoint->env);
-    strings_free(endpoint->gpu_types);
-    strings_free(endpoint->command);
+    reader_strings_free(endpoint->gpu_types);
+    reader_strings_free(endpoint->command);
     free(endpoint->id);
     free(endpoint->name);
     free(endpoint->library);

@@ -33,6 +33,7 @@
 
 #define PATIENCE_MS 30000 /* for one answer; a Redis that is loading its data has all the time */
 #define STRAYS_MS 2000    /* what a killed agent leaves is ended by its keeper long before */
+#define PICKS_MAX 50
 #define SIGNAL_COUNT 4
 
 struct signals {
@@ -101,18 +102,38 @@ static enum err check_redis_program(const struct up *up, struct buf *problem)
     return ERR_NO_FILE;
 }
 
-static enum err open_sockets(struct up *up, struct buf *problem)
+static void close_sockets(struct up *up)
 {
-    for (int64_t i = 0; i < up->options.api_nodes; i++) {
-        int port = up->options.port == 0 ? 0 : (int)(up->options.port + i);
+    for (size_t i = 0; i < up->listen_count; i++) {
+        (void)close(up->listen_fds[i]);
+    }
+    up->listen_count = 0;
+}
+
+/* Node i on port + i, also when the first port was picked by the system. */
+static enum err open_sockets_from(struct up *up, int port, struct buf *problem)
+{
+    for (size_t i = 0; i < (size_t)up->options.api_nodes; i++) {
+        int wanted = i == 0 ? port : up->ports[0] + (int)i;
         enum err err =
-            sockets_listen(up->options.host, port, &up->listen_fds[i], &up->ports[i], problem);
+            sockets_listen(up->options.host, wanted, &up->listen_fds[i], &up->ports[i], problem);
         if (err != ERR_OK) {
             return err;
         }
         up->listen_count++;
     }
     return ERR_OK;
+}
+
+static enum err open_sockets(struct up *up, struct buf *problem)
+{
+    enum err err = open_sockets_from(up, (int)up->options.port, problem);
+    for (int i = 0; i < PICKS_MAX && err == ERR_IN_USE && up->options.port == 0; i++) {
+        close_sockets(up); /* the neighbour of the picked port is taken: pick another */
+        buf_clear(problem);
+        err = open_sockets_from(up, 0, problem);
+    }
+    return err;
 }
 
 static enum err up_open(struct up *up, struct buf *problem)
@@ -480,8 +501,6 @@ static void up_close(struct up *up)
         AUTO_STR socket = data_path(&up->data, "redis/redis.sock");
         (void)unlink(socket);
     }
-    for (size_t i = 0; i < up->listen_count; i++) {
-        (void)close(up->listen_fds[i]);
-    }
+    close_sockets(up);
     data_close(&up->data);
 }

@@ -32,6 +32,19 @@ def refused(*args, **options):
     return done.returncode, [line for line in done.stderr.splitlines() if line.strip()]
 
 
+def free_port_pair():
+    """A port that is free together with the next one."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                continue
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything(number, folder):
     up = Up("--slots", 2, data=folder).start()
@@ -180,7 +193,7 @@ def test_layout_of_the_data_folder(up):
 
 def test_several_api_nodes_serve_the_same_jobs(fresh_up):
     import requests
-    up = fresh_up("--slots", 1, "--api-nodes", 2)
+    up = fresh_up("--slots", 1, "--api-nodes", 2, port=free_port_pair())
     endpoint = up.apply(document("noop", library_handler("noop.so")))
     headers = {"Authorization": "Bearer " + up.key}
     second = "http://127.0.0.1:%d/v2/noop/" % (up.port + 1)

@@ -8,6 +8,7 @@ HANDLERS = ROOT / "tests/e2e/handlers"
 
 
 def document(endpoint_id, handler, **settings):
+    """Rate limits are off, because tests ask more often than people; their tests turn them on."""
     return {"id": endpoint_id, "name": endpoint_id, "workersMin": 0, "workersMax": 1,
             "idleTimeout": 2, "limits": "off", "handler": handler, **settings}
 

@@ -31,8 +31,8 @@ FINAL = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
 class Up:
     """One `millrace up`. start() waits for its ready line; stop() asserts that it left nothing."""
 
-    def __init__(self, *args, data=None, env=None, build=BUILD):
-        self.args, self.build = args, pathlib.Path(build)
+    def __init__(self, *args, data=None, env=None, build=BUILD, port=0):
+        self.args, self.build, self.wanted_port = args, pathlib.Path(build), port
         self.owns_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
         self.mark = "MILLRACE_TEST_MARK=" + uuid.uuid4().hex
@@ -52,8 +52,8 @@ class Up:
         })
 
     def command(self):
-        return [str(self.build / "millrace"), "up", "--port", "0", "--data", str(self.data),
-                *map(str, self.args)]
+        return [str(self.build / "millrace"), "up", "--port", str(self.wanted_port),
+                "--data", str(self.data), *map(str, self.args)]
 
     def launch(self):
         """Starts it without waiting."""

@@ -1,4 +1,5 @@
-/* millrace status, cancel, health: one call, its answer on stdout. */
+/* One call, its answer on stdout: millrace status, and the plain ones (cancel, retry, purge,
+ * health, requests), which differ only in a row of text. */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -14,18 +15,6 @@ struct query_options {
 static const char *const job_names[] = {"ENDPOINT", "JOB", NULL};
 static const char *const endpoint_names[] = {"ENDPOINT", NULL};
 static const char job_operands[] = "ENDPOINT JOB";
-
-/* Prints the answer of a call and ends with 0, or with what the job's state says. */
-static int ask_once(const struct query_options *options, const struct call *call)
-{
-    AUTO(client_free) struct client *client = client_new(&options->client);
-    AUTO(answer_done) struct answer answer = {0};
-    if (client == NULL) {
-        return EXIT_USAGE;
-    }
-    return client_ask(client, call, &answer) ? result_print(buf_slice(&answer.body))
-                                             : client_failure();
-}
 
 static int status_of(const struct query_options *options, const char *endpoint, const char *job)
 {
@@ -70,43 +59,85 @@ int cmd_status(int argc, char **argv)
     return status_of(&options, operands.items[0], operands.items[1]);
 }
 
-int cmd_cancel(int argc, char **argv)
+/* --- the plain ones --- */
+
+struct plain {
+    const char *program, *summary, *epilogue;
+    const char *method;
+    const char *operation; /* last part of the path before the job */
+    bool has_job;
+};
+
+#define PLAIN_EPILOGUE \
+    "Exit status: 0 the API answered, 1 it cannot be reached or refuses, 2 bad usage."
+
+static int ask_plainly(const struct plain *plain, int argc, char **argv)
 {
-    struct query_options options = {0};
-    const struct config_option list[] = {CLIENT_OPTIONS(options.client)};
-    const struct config_spec spec = {
-        "millrace cancel",
-        "Stop a job, waiting or running.",
-        job_operands,
-        list,
-        COUNT_OF(list),
-        "A job that is final already stays as it is; the answer says which.\n\n"
-        "Exit status: 0 the API answered, 1 it cannot be reached or refuses, 2 bad usage."};
+    struct client_options options = {0};
+    const struct config_option list[] = {CLIENT_OPTIONS(options)};
+    const char *text = plain->has_job ? job_operands : "ENDPOINT";
+    const char *const *names = plain->has_job ? job_names : endpoint_names;
+    const struct config_spec spec = {plain->program, plain->summary, text,
+                                     list,           COUNT_OF(list), plain->epilogue};
     struct config_strings operands = config_load(&spec, argc, argv);
-    if (!operands_check(&spec, &operands, job_names, 2)) {
+    if (!operands_check(&spec, &operands, names, plain->has_job ? 2 : 1)) {
         return EXIT_USAGE;
     }
-    AUTO_STR path = xasprintf("/v2/%s/cancel/%s", operands.items[0], operands.items[1]);
-    const struct call call = {.method = "POST", .path = path};
-    return ask_once(&options, &call);
+    AUTO(client_free) struct client *client = client_new(&options);
+    if (client == NULL) {
+        return EXIT_USAGE;
+    }
+    AUTO(answer_done) struct answer answer = {0};
+    AUTO_STR path = xasprintf("/v2/%s/%s%s%s", operands.items[0], plain->operation,
+                              plain->has_job ? "/" : "", plain->has_job ? operands.items[1] : "");
+    const struct call call = {.method = plain->method, .path = path};
+    return client_ask(client, &call, &answer) ? result_print(buf_slice(&answer.body))
+                                              : client_failure();
+}
+
+int cmd_cancel(int argc, char **argv)
+{
+    static const struct plain plain = {
+        "millrace cancel",
+        "Stop a job, waiting or running.",
+        "A job that is final already stays as it is; the answer says which.\n\n" PLAIN_EPILOGUE,
+        "POST",
+        "cancel",
+        true};
+    return ask_plainly(&plain, argc, argv);
+}
+
+int cmd_retry(int argc, char **argv)
+{
+    static const struct plain plain = {
+        "millrace retry", "Queue a job that is FAILED or TIMED_OUT once more.",
+        PLAIN_EPILOGUE,   "POST",
+        "retry",          true};
+    return ask_plainly(&plain, argc, argv);
+}
+
+int cmd_purge(int argc, char **argv)
+{
+    static const struct plain plain = {
+        "millrace purge", "Cancel all waiting jobs of an endpoint; running ones go on.",
+        PLAIN_EPILOGUE,   "POST",
+        "purge-queue",    false};
+    return ask_plainly(&plain, argc, argv);
 }
 
 int cmd_health(int argc, char **argv)
 {
-    struct query_options options = {0};
-    const struct config_option list[] = {CLIENT_OPTIONS(options.client)};
-    const struct config_spec spec = {
-        "millrace health",
-        "Count the jobs and workers of an endpoint.",
-        "ENDPOINT",
-        list,
-        COUNT_OF(list),
-        "Exit status: 0 the API answered, 1 it cannot be reached or refuses, 2 bad usage."};
-    struct config_strings operands = config_load(&spec, argc, argv);
-    if (!operands_check(&spec, &operands, endpoint_names, 1)) {
-        return EXIT_USAGE;
-    }
-    AUTO_STR path = xasprintf("/v2/%s/health", operands.items[0]);
-    const struct call call = {.method = "GET", .path = path};
-    return ask_once(&options, &call);
+    static const struct plain plain = {
+        "millrace health", "Count the jobs and workers of an endpoint.",
+        PLAIN_EPILOGUE,    "GET",
+        "health",          false};
+    return ask_plainly(&plain, argc, argv);
+}
+
+int cmd_requests(int argc, char **argv)
+{
+    static const struct plain plain = {"millrace requests", "List the latest jobs of an endpoint.",
+                                       PLAIN_EPILOGUE,      "GET",
+                                       "requests",          false};
+    return ask_plainly(&plain, argc, argv);
 }

@@ -12,6 +12,9 @@ int cmd_runsync(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stream(int argc, char **argv);
 int cmd_cancel(int argc, char **argv);
+int cmd_retry(int argc, char **argv);
+int cmd_purge(int argc, char **argv);
 int cmd_health(int argc, char **argv);
+int cmd_requests(int argc, char **argv);
 
 #endif

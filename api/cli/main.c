@@ -20,7 +20,10 @@ static const struct command commands[] = {
     {"status", "tell the state of a job", cmd_status},
     {"stream", "print the stream of a job as it comes", cmd_stream},
     {"cancel", "stop a job, waiting or running", cmd_cancel},
+    {"retry", "queue a failed job once more", cmd_retry},
+    {"purge", "cancel all waiting jobs of an endpoint", cmd_purge},
     {"health", "count the jobs and workers of an endpoint", cmd_health},
+    {"requests", "list the latest jobs of an endpoint", cmd_requests},
 };
 
 static void print_help(void)

@@ -37,6 +37,8 @@ struct op {
     int64_t removed;     /* purge: so far */
     struct buf document; /* endpoints: what is being stored */
     int64_t version;     /* endpoints: of what has been stored */
+    unsigned tries;      /* endpoints: updates begun again */
+    bool is_missing;     /* endpoints: deleted before */
     struct op **list;    /* endpoints list: cleared when this operation ends first */
 };
 

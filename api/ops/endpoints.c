@@ -1,18 +1,28 @@
-/* /v1/endpoints: create, list, get, update, delete; RunPod's REST v1 shape.
+/* /v1/endpoints: create, get, update; RunPod's REST v1 shape. Delete and list have their own files.
  *
  * The document is what the client sent, checked by endpoint_parse(); an update merges its top-level
- * keys into the stored one. Document and version change in one transition, which also tells every
- * node; the set of all endpoints lives in another hash slot and follows after it. Creating again
- * what a crash left out of the set puts it right. */
+ * keys into the stored one and replaces exactly that version, so that two updates at a time lose
+ * nothing. An update that changes nothing stores nothing: a new version makes workers start anew.
+ * Document and version change in one transition, which also tells every node; the set of all
+ * endpoints lives in another hash slot and follows after it. Creating again what a crash left out
+ * of the set puts it right. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
+#include "base/json.h"
+#include "ops/endpoint_answer.h"
 #include "ops/ops.h"
-#include "reply.h"
 
-static void endpoints_store(struct op *op, struct slice document, bool may_replace);
-static void endpoints_stored(struct store_call *call, enum err err, const struct reply *reply);
-static void endpoints_listed(struct store_call *call, enum err err, const struct reply *reply);
+#define MERGE_TRIES 5
+#define RANDOM_ID_LEN 12
+
+static bool create_check(struct op *op, struct slice document);
+static void endpoints_created(struct store_call *call, enum err err, const struct reply *reply);
+static void endpoints_listed_in(struct store_call *call, enum err err, const struct reply *reply);
+static void update_read(struct op *op);
+static void update_merge(struct store_call *call, enum err err, const struct reply *reply);
+static void update_store(struct op *op, const cJSON *document, int64_t version);
+static void update_stored(struct store_call *call, enum err err, const struct reply *reply);
 
 static void cjson_free(cJSON *json)
 {
@@ -20,25 +30,46 @@ static void cjson_free(cJSON *json)
 }
 AUTO_DEFINE(cjson_free, cJSON *)
 
-/* The stored document with its version as one more member. */
-static void put_document(struct buf *out, struct slice document, int64_t version)
+static void answer_document(struct op *op, struct slice document, int64_t version)
 {
-    while (document.len > 0 && document.ptr[document.len - 1] != '}') {
-        document.len--;
-    }
-    document.len -= document.len > 0 ? 1 : 0;
-    (void)buf_put_slice(out, document);
-    (void)buf_printf(out, ",\"version\":%lld}", (long long)version);
+    AUTO(buf_done) struct buf body = BUF_INIT;
+    const struct endpoint_view view = {.document = document, .version = version};
+    endpoint_answer_put(&body, &view, DESCRIBE_DOCUMENT);
+    op_reply_json(op, 200, buf_slice(&body));
 }
 
-/* ---- create and update ---- */
+/* ---- create: name -> check -> store -> add to the set ---- */
+
+/* Keeps the document in the operation; one without an id gets a random one. */
+static void create_name(struct op *op)
+{
+    struct slice body = op->request->body;
+    struct json_member id = {.name = "id"};
+    if (json_scan(body, &id, 1, NULL) == ERR_OK && id.value.len == 0) {
+        char text[RANDOM_ID_LEN + 1];
+        id_alnum(text, RANDOM_ID_LEN);
+        struct slice members =
+            slice_from(body, (size_t)((char *)memchr(body.ptr, '{', body.len) - body.ptr) + 1);
+        while (members.len > 0 && strchr(" \t\r\n", members.ptr[0]) != NULL) {
+            members = slice_from(members, 1);
+        }
+        (void)buf_printf(&op->document, "{\"id\":\"%s\"%s", text, members.ptr[0] == '}' ? "" : ",");
+        body = members;
+    }
+    (void)buf_put_slice(&op->document, body);
+}
 
 void endpoints_create_start(struct op *op)
 {
-    endpoints_store(op, op->request->body, false);
+    create_name(op);
+    if (create_check(op, buf_slice(&op->document))) {
+        queue_create(op->node->store, &op->call, op_id(op), buf_slice(&op->document),
+                     endpoints_created);
+    }
 }
 
-static void endpoints_store(struct op *op, struct slice document, bool may_replace)
+/* Takes the id out of the document; answers for the caller when it is refused. */
+static bool create_check(struct op *op, struct slice document)
 {
     AUTO(endpoint_free) struct endpoint *endpoint = NULL;
     AUTO(buf_done) struct buf problem = BUF_INIT;
@@ -46,39 +77,21 @@ static void endpoints_store(struct op *op, struct slice document, bool may_repla
     if (err != ERR_OK) {
         AUTO_STR text = buf_take_str(&problem);
         op_reply_error(op, err, text);
-        return;
+        return false;
     }
     (void)snprintf(op->id, sizeof(op->id), "%s", endpoint->id);
-    if (document.ptr != op->document.ptr) {
-        buf_clear(&op->document);
-        (void)buf_put_slice(&op->document, document);
-    }
-    queue_configure(op->node->store, &op->call, op_id(op), buf_slice(&op->document), may_replace,
-                    endpoints_stored);
+    return true;
 }
 
-static void endpoints_added(struct store_call *call, enum err err, const struct reply *reply)
-{
-    (void)reply;
-    struct op *op = container_of(call, struct op, call);
-    if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-        return;
-    }
-    AUTO(buf_done) struct buf body = BUF_INIT;
-    put_document(&body, buf_slice(&op->document), op->version);
-    op_reply_json(op, 200, buf_slice(&body));
-}
-
-static void endpoints_stored(struct store_call *call, enum err err, const struct reply *reply)
+static void endpoints_created(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
-    if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-        return;
-    }
     int64_t version = reply_int(reply, 0);
-    if (version < 0) {
+    if (err != ERR_OK) {
+        op_reply_store_error(op, err);
+        return;
+    }
+    if (version == CONFIGURE_EXISTS) {
         char detail[2 * ID_MAX + 80];
         (void)snprintf(detail, sizeof(detail),
                        "endpoint %s exists: change it with PATCH /v1/endpoints/%s", op->id, op->id);
@@ -87,178 +100,154 @@ static void endpoints_stored(struct store_call *call, enum err err, const struct
     }
     op->version = version;
     const struct slice argv[] = {SLICE("SADD"), SLICE("mr:{sys}:endpoints"), op_id(op)};
-    store_command(op->node->store, &op->call, argv, COUNT_OF(argv), endpoints_added);
+    store_command(op->node->store, &op->call, argv, COUNT_OF(argv), endpoints_listed_in);
+}
+
+static void endpoints_listed_in(struct store_call *call, enum err err, const struct reply *reply)
+{
+    (void)reply;
+    struct op *op = container_of(call, struct op, call);
+    if (err == ERR_OK) {
+        answer_document(op, buf_slice(&op->document), op->version);
+    } else {
+        op_reply_store_error(op, err);
+    }
 }
 
 /* ---- one stored document ---- */
 
 /* Answers for the caller when there is no such endpoint. */
-static bool document_read(struct op *op, enum err err, const struct reply *reply)
+static bool describe_read(struct op *op, enum err err, const struct reply *reply,
+                          struct endpoint_view *ret_view)
 {
-    if (err == ERR_OK && reply_slice(reply_at(reply, 0)).len > 0) {
-        return true;
-    }
     if (err == ERR_OK) {
-        op_reply_error(op, ERR_NOT_FOUND, "there is no such endpoint");
-    } else {
+        err = queue_describe_result(reply, ret_view);
+    }
+    if (err == ERR_NOT_FOUND) {
+        op_reply_error(op, err, "there is no such endpoint");
+    } else if (err != ERR_OK) {
         op_reply_store_error(op, err);
     }
-    return false;
+    return err == ERR_OK;
 }
 
 static void endpoints_got(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
-    if (document_read(op, err, reply)) {
+    struct endpoint_view view;
+    if (describe_read(op, err, reply, &view)) {
         AUTO(buf_done) struct buf body = BUF_INIT;
-        put_document(&body, reply_slice(reply_at(reply, 0)), reply_int(reply_at(reply, 1), 0));
+        endpoint_answer_put(&body, &view, endpoint_answer_what(op));
         op_reply_json(op, 200, buf_slice(&body));
     }
 }
 
 void endpoints_get_start(struct op *op)
 {
-    catalog_load(op->node->catalog, op_id(op), &op->call, endpoints_got);
+    queue_describe(op->node->store, &op->call, op_id(op), endpoint_answer_what(op), endpoints_got);
 }
 
-static void merge(cJSON *into, cJSON *changes)
+/* ---- update: read -> merge -> store, again when another was faster ---- */
+
+void endpoints_update_start(struct op *op)
 {
-    while (changes->child != NULL) {
-        cJSON *member = cJSON_DetachItemViaPointer(changes, changes->child);
-        if (cJSON_HasObjectItem(into, member->string)) {
-            (void)cJSON_ReplaceItemInObjectCaseSensitive(into, member->string, member);
+    update_read(op);
+}
+
+static void update_read(struct op *op)
+{
+    queue_describe(op->node->store, &op->call, op_id(op), DESCRIBE_DOCUMENT, update_merge);
+}
+
+static void merge(cJSON *into, const cJSON *changes)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach(member, changes)
+    {
+        cJSON *copy = cJSON_Duplicate(member, true);
+        if (cJSON_GetObjectItemCaseSensitive(into, member->string) != NULL) {
+            (void)cJSON_ReplaceItemInObjectCaseSensitive(into, member->string, copy);
         } else {
-            (void)cJSON_AddItemToObject(into, member->string, member);
+            (void)cJSON_AddItemToObject(into, member->string, copy);
         }
     }
 }
 
-static void endpoints_merge(struct store_call *call, enum err err, const struct reply *reply)
+/* Answers for the caller when the changes are none; NULL then. */
+static cJSON *read_changes(struct op *op)
+{
+    struct slice body = op->request->body;
+    struct json_problem where = {0};
+    if (json_scan(body, NULL, 0, &where) != ERR_OK) {
+        char detail[128];
+        (void)snprintf(detail, sizeof(detail), "the body must be a JSON object: %s at byte %zu",
+                       where.what, where.offset);
+        op_reply_error(op, ERR_BAD_JSON, detail);
+        return NULL;
+    }
+    AUTO(cjson_free) cJSON *changes = cJSON_ParseWithLength(body.ptr, body.len);
+    const cJSON *id = cJSON_GetObjectItemCaseSensitive(changes, "id");
+    if (!cJSON_IsObject(changes)) {
+        op_reply_error(op, ERR_BAD_JSON, "the body must be a JSON object");
+    } else if (id != NULL && !(cJSON_IsString(id) && strcmp(id->valuestring, op->id) == 0)) {
+        op_reply_error(op, ERR_BAD_REQUEST, "id cannot be changed: create another endpoint");
+    } else {
+        return steal(changes);
+    }
+    return NULL;
+}
+
+static void update_merge(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
-    if (!document_read(op, err, reply)) {
+    struct endpoint_view view;
+    if (!describe_read(op, err, reply, &view)) {
         return;
     }
-    struct slice stored = reply_slice(reply_at(reply, 0));
-    AUTO(cjson_free) cJSON *document = cJSON_ParseWithLength(stored.ptr, stored.len);
+    AUTO(cjson_free) cJSON *changes = read_changes(op);
+    if (changes == NULL) {
+        return;
+    }
     AUTO(cjson_free)
-    cJSON *changes = cJSON_ParseWithLength(op->request->body.ptr, op->request->body.len);
-    const cJSON *id = cJSON_GetObjectItemCaseSensitive(changes, "id");
-    if (!cJSON_IsObject(changes) || !cJSON_IsObject(document)) {
-        op_reply_error(op, ERR_BAD_JSON, "the body must be a JSON object");
-        return;
-    }
-    if (id != NULL && !(cJSON_IsString(id) && strcmp(id->valuestring, op->id) == 0)) {
-        op_reply_error(op, ERR_BAD_REQUEST, "id cannot be changed");
-        return;
-    }
+    cJSON *stored = cJSON_ParseWithLength(view.document.ptr, view.document.len);
+    AUTO(cjson_free) cJSON *document = cJSON_Duplicate(stored, true);
     merge(document, changes);
+    if (cJSON_Compare(stored, document, true)) {
+        answer_document(op, view.document, view.version);
+    } else {
+        update_store(op, document, view.version);
+    }
+}
+
+static void update_store(struct op *op, const cJSON *document, int64_t version)
+{
     char *text = cJSON_PrintUnformatted(document);
-    ensure(text != NULL);
+    if (text == NULL) {
+        op_reply_error(op, ERR_STORE_REPLY, NULL);
+        return;
+    }
     buf_clear(&op->document);
     (void)buf_put_str(&op->document, text);
     cJSON_free(text);
-    endpoints_store(op, buf_slice(&op->document), true);
-}
-
-void endpoints_update_start(struct op *op)
-{
-    catalog_load(op->node->catalog, op_id(op), &op->call, endpoints_merge);
-}
-
-/* ---- delete ---- */
-
-static void endpoints_removed(struct store_call *call, enum err err, const struct reply *reply)
-{
-    (void)reply;
-    struct op *op = container_of(call, struct op, call);
-    if (err == ERR_OK) {
-        op_reply(op, &(struct http_answer){.status = 204});
-    } else {
-        op_reply_store_error(op, err);
+    if (create_check(op, buf_slice(&op->document))) {
+        queue_replace(op->node->store, &op->call, op_id(op), version, buf_slice(&op->document),
+                      update_stored);
     }
 }
 
-static void endpoints_deleted(struct store_call *call, enum err err, const struct reply *reply)
+static void update_stored(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
+    int64_t version = reply_int(reply, 0);
     if (err != ERR_OK) {
         op_reply_store_error(op, err);
-    } else if (reply_int(reply, 0) < 0) {
+    } else if (version == CONFIGURE_UNKNOWN) {
         op_reply_error(op, ERR_NOT_FOUND, "there is no such endpoint");
+    } else if (version != CONFIGURE_OUTDATED) {
+        answer_document(op, buf_slice(&op->document), version);
+    } else if (++op->tries < MERGE_TRIES) {
+        update_read(op);
     } else {
-        const struct slice argv[] = {SLICE("SREM"), SLICE("mr:{sys}:endpoints"), op_id(op)};
-        store_command(op->node->store, &op->call, argv, COUNT_OF(argv), endpoints_removed);
+        op_reply_error(op, ERR_CONFLICT, "others change this endpoint at the same time: try again");
     }
-}
-
-void endpoints_delete_start(struct op *op)
-{
-    queue_configure(op->node->store, &op->call, op_id(op), SLICE(""), true, endpoints_deleted);
-}
-
-/* ---- list ---- */
-
-/* One document of the list; lives until its own answer. */
-struct list_item {
-    struct store_call call;
-    struct list_op *list;
-};
-
-struct list_op {
-    struct op *op; /* NULL once the client is gone */
-    size_t waiting;
-    struct buf body;
-    struct list_item items[];
-};
-
-static void list_item_read(struct store_call *call, enum err err, const struct reply *reply)
-{
-    struct list_item *item = container_of(call, struct list_item, call);
-    struct list_op *list = item->list;
-    struct slice document = err == ERR_OK ? reply_slice(reply_at(reply, 0)) : SLICE_NONE;
-    if (document.len > 0) {
-        (void)buf_put_str(&list->body, list->body.len > 1 ? "," : "");
-        put_document(&list->body, document, reply_int(reply_at(reply, 1), 0));
-    }
-    if (--list->waiting > 0) {
-        return;
-    }
-    (void)buf_put_char(&list->body, ']');
-    if (list->op != NULL) {
-        list->op->list = NULL;
-        op_reply_json(list->op, 200, buf_slice(&list->body));
-    }
-    buf_done(&list->body);
-    free(list);
-}
-
-static void endpoints_listed(struct store_call *call, enum err err, const struct reply *reply)
-{
-    struct op *op = container_of(call, struct op, call);
-    size_t count = reply_count(reply);
-    if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-        return;
-    }
-    if (count == 0) {
-        op_reply_json(op, 200, SLICE("[]"));
-        return;
-    }
-    struct list_op *list = xcalloc(1, sizeof(*list) + count * sizeof(list->items[0]));
-    list->op = op;
-    op->list = &list->op;
-    list->waiting = count;
-    (void)buf_put_char(&list->body, '[');
-    for (size_t i = 0; i < count; i++) {
-        list->items[i].list = list;
-        catalog_load(op->node->catalog, reply_slice(reply_at(reply, i)), &list->items[i].call,
-                     list_item_read);
-    }
-}
-
-void endpoints_list_start(struct op *op)
-{
-    const struct slice argv[] = {SLICE("SMEMBERS"), SLICE("mr:{sys}:endpoints")};
-    store_command(op->node->store, &op->call, argv, COUNT_OF(argv), endpoints_listed);
 }

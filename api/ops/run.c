@@ -122,6 +122,8 @@ static void run_outcome(struct op *op, enum submit_outcome outcome)
     } else if (outcome == SUBMIT_OTHER_BODY) {
         op_reply_error(op, ERR_UNPROCESSABLE,
                        "this Idempotency-Key was used with another body in the last 24 hours");
+    } else if (outcome == SUBMIT_GONE) {
+        op_reply_error(op, ERR_NOT_FOUND, "there is no such endpoint");
     } else if (!op->is_sync) {
         run_answer(op);
     } else if (op->has_waited || op->node->is_draining) {

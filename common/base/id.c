@@ -65,6 +65,21 @@ void id_hex(char *out, size_t bytes)
     *put_hex(out, raw, bytes) = '\0';
 }
 
+void id_alnum(char *out, size_t len)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    const unsigned even = 256 - 256 % (sizeof(letters) - 1); /* bytes beyond would favour some */
+    size_t at = 0;
+    while (at < len) {
+        unsigned char byte;
+        id_random(&byte, 1);
+        if (byte < even) {
+            out[at++] = letters[byte % (sizeof(letters) - 1)];
+        }
+    }
+    out[len] = '\0';
+}
+
 bool id_is_valid(struct slice id)
 {
     for (size_t i = 0; i < id.len; i++) {

@@ -10,6 +10,7 @@
 void id_random(void *bytes, size_t len);
 void id_uuid(char out[ID_UUID_SIZE]); /* version 4, lower case */
 void id_hex(char *out, size_t bytes); /* 2*bytes lower-case digits and a terminator */
+void id_alnum(char *out, size_t len); /* len of [a-z0-9], evenly drawn, and a terminator */
 bool id_is_valid(struct slice id);    /* 1 to ID_MAX of [A-Za-z0-9_-] */
 
 #endif

@@ -51,7 +51,8 @@ enum submit_outcome {
     SUBMIT_STORED = 1,
     SUBMIT_STORED_BEFORE = 2, /* by an earlier try of this call */
     SUBMIT_OTHER_BODY = 3,    /* the idempotency key was used with another body */
-    SUBMIT_REPLAYED = 4,      /* same key, same body: ret_first_id is the job */
+    SUBMIT_GONE = 4,          /* the endpoint was deleted */
+    SUBMIT_REPLAYED = 5,      /* same key, same body: ret_first_id is the job */
 };
 void queue_submit(struct store *store, struct store_call *call, struct slice ep,
                   const struct submit_args *args, store_fn fn);
@@ -216,9 +217,5 @@ struct health {
 };
 void queue_health(struct store *store, struct store_call *call, struct slice ep, store_fn fn);
 enum err queue_health_result(const struct reply *reply, struct health *ret_health);
-
-/* document empty: delete. Reply: version, -1 exists, -2 unknown. */
-void queue_configure(struct store *store, struct store_call *call, struct slice ep,
-                     struct slice document, bool may_replace, store_fn fn);
 
 #endif

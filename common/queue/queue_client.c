@@ -1,4 +1,4 @@
-/* The client's transitions: submit, read, stream, cancel; and the endpoint's document. */
+/* The client's transitions: submit, read, stream, cancel and the others. */
 #include "base/id.h"
 #include "queue/queue.h"
 #include "queue/queue_args.h"
@@ -42,7 +42,7 @@ enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret
         return ERR_OK;
     }
     int64_t outcome = reply_int(reply, -1);
-    if (outcome < SUBMIT_REFUSED || outcome > SUBMIT_OTHER_BODY) {
+    if (outcome < SUBMIT_REFUSED || outcome > SUBMIT_GONE) {
         return ERR_STORE_REPLY;
     }
     *ret_outcome = (enum submit_outcome)outcome;
@@ -155,13 +155,6 @@ enum err queue_cancel_result(const struct reply *reply, struct slice id,
     result.job.has_run = result.job.worker.len > 0;
     *ret_result = result;
     return ERR_OK;
-}
-
-void queue_configure(struct store *store, struct store_call *call, struct slice ep,
-                     struct slice document, bool may_replace, store_fn fn)
-{
-    const struct slice argv[] = {document, may_replace ? SLICE("1") : SLICE("0")};
-    store_eval(store, call, SCRIPT_CONFIGURE, ep, argv, COUNT_OF(argv), fn);
 }
 
 void queue_retry(struct store *store, struct store_call *call, struct slice ep, struct slice id,

@@ -30,6 +30,8 @@ static const struct {
     [SCRIPT_ATTEND] = {false, true}, [SCRIPT_BEAT] = {false, true},
     [SCRIPT_CANCEL] = {false, true}, [SCRIPT_CONFIGURE] = {false, false},
     [SCRIPT_EXPIRE] = {false, true}, [SCRIPT_FINISH] = {true, true},
+    [SCRIPT_DESCRIBE] = {false, true}, [SCRIPT_DISSOLVE] = {false, true},
+    [SCRIPT_GRANT] = {false, true}, [SCRIPT_REVOKE] = {false, false},
     [SCRIPT_HEALTH] = {false, true}, [SCRIPT_LEAD] = {false, true},
     [SCRIPT_LOST] = {false, true},   [SCRIPT_PROGRESS] = {true, true},
     [SCRIPT_PURGE] = {false, true},  [SCRIPT_READ] = {true, true},

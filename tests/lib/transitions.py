@@ -139,8 +139,17 @@ class Transitions:
         now, *pairs = self.call("beat", agent, description)
         return Beat(now, dict(zip(pairs[::2], pairs[1::2])))
 
-    def configure(self, document, may_replace=True):
-        return self.call("configure", document, "1" if may_replace else "0")
+    def configure(self, document, may_replace=True, version=""):
+        return self.call("configure", document, "1" if may_replace else "0", version)
+
+    def dissolve(self, most=100):
+        """(is there more, [(id, watchers, token)...])"""
+        more, *watched = self.call("dissolve", most)
+        return more, [tuple(watched[i:i + 3]) for i in range(0, len(watched), 3)]
+
+    def describe(self, workers=True):
+        document, version, *pairs = self.call("describe", "1" if workers else "0")
+        return document, version, dict(zip(pairs[::2], pairs[1::2]))
 
     # ---- looking at what is stored
     def job(self, job_id):

@@ -1,28 +1,30 @@
 -- configure: creates, changes or deletes an endpoint's document.
 -- KEYS  1: prefix "mr:{ep}:"
--- ARGV  1: document (JSON; '' deletes), 2: '1' when an existing one may be replaced
+-- ARGV  1: document (JSON; '' deletes), 2: '1' when an existing one may be replaced,
+--       3: the version it must have ('' for any)
 -- Returns: the new version (0 after a delete), -1 when it exists and may not be replaced,
---          -2 when there is nothing to delete.
+--          -2 when there is none to delete or to replace, -3 when it has another version.
 -- Invariant: a version never stands for two documents; its counter outlives a delete, so that an
--- agent sees that an endpoint was made anew.
+-- agent sees that an endpoint was made anew. While `gone` is set submit and retry accept nothing.
 -- The set of endpoints lives in another slot: the caller adds the id there afterwards.
 local P = KEYS[1]
 local conf = redis.call('HMGET', P .. 'conf', 'doc', 'version')
 local document, version = conf[1], tonumber(conf[2] or 0)
-if ARGV[1] == '' then
-    if not document then
-        return -2
-    end
+local expected = ARGV[3] or ''
+if not document and (ARGV[1] == '' or expected ~= '') then
+    return -2
+elseif document and expected ~= '' and expected ~= tostring(version) then
+    return -3
+elseif ARGV[1] == '' then
     redis.call('HDEL', P .. 'conf', 'doc')
+    redis.call('HSET', P .. 'stats', 'gone', 1)
     version = 0
-else
-    if document and ARGV[2] ~= '1' then
-        return -1
-    end
-    if document ~= ARGV[1] then
-        version = redis.call('HINCRBY', P .. 'conf', 'version', 1)
-        redis.call('HSET', P .. 'conf', 'doc', ARGV[1])
-    end
+elseif document and ARGV[2] ~= '1' then
+    return -1
+elseif document ~= ARGV[1] then
+    version = redis.call('HINCRBY', P .. 'conf', 'version', 1)
+    redis.call('HSET', P .. 'conf', 'doc', ARGV[1])
+    redis.call('HDEL', P .. 'stats', 'gone')
 end
 redis.call('PUBLISH', 'mr:conf', P)
 return version

@@ -1,7 +1,7 @@
 -- retry: a client wants a failed job run again. (FAILED | TIMED_OUT -> IN_QUEUE)
 -- KEYS  1: prefix "mr:{ep}:"
 -- ARGV  1: id
--- Returns: false when unknown or when its input has expired, else {1 or 0 (not failed), state letter}.
+-- Returns: false when unknown, when its input has expired or the endpoint was deleted, else {1 or 0 (not failed), state letter}.
 -- Invariant: the only way out of a final state. Output, error and chunks are gone with the same step;
 -- waiting time and queue TTL start anew; the job goes behind those that wait already. The attempt
 -- grows, so that a late post of the one that failed cannot end it again.
@@ -10,7 +10,7 @@ local P, id = KEYS[1], ARGV[1]
 --#include ring
 local key = P .. 'job:' .. id
 local job = redis.call('HMGET', key, 's', 't0', 'tl', 'to', 're', 'c', 'r')
-if not job[1] then
+if not job[1] or redis.call('HEXISTS', P .. 'stats', 'gone') == 1 then
     return false
 end
 if job[1] ~= 'F' and job[1] ~= 'T' then

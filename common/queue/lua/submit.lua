@@ -6,7 +6,8 @@
 --       largest number waiting at which one more is accepted, token, watcher ('' for none),
 --       rate bucket ('' for none), its limit, idempotency key ('' for none), digest of the body
 -- Returns for each job: 1 stored, 0 refused because too many wait, 2 stored by an earlier try,
---          3 the idempotency key was used with another body, -n rate limit, free in n ms,
+--          3 the idempotency key was used with another body, 4 the endpoint was deleted,
+--          -n rate limit, free in n ms,
 --          or the id of the job that the same key and body brought before.
 -- Invariant: a job is in its list, in the gauge and in a record together or not at all. Sent again
 -- after a lost connection it changes nothing: the input key is the witness.
@@ -14,7 +15,7 @@ local P = KEYS[1]
 --#include now
 --#include ring
 --#include rate
-local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'ready')
+local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'ready', 'gone')
 local waiting, seq = tonumber(stats[1] or 0), tonumber(stats[2] or 0)
 local before = waiting
 local results, normal, low, stored, expiries = {}, {}, {}, {}, {}
@@ -24,7 +25,9 @@ for i = 1, #ARGV, 13 do
     local idem = ARGV[i + 11] ~= '' and P .. 'idem:' .. ARGV[i + 11]
     local first = idem and redis.call('GET', idem)
     local limited = not first and rate_exceeded(P, now, ARGV[i + 9], ARGV[i + 10])
-    if first then
+    if stats[5] then
+        results[#results + 1] = 4
+    elseif first then
         local is_same = string.sub(first, 1, #ARGV[i + 12]) == ARGV[i + 12]
         results[#results + 1] = is_same and string.sub(first, #ARGV[i + 12] + 1) or 3
     elseif limited then

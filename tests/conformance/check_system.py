@@ -7,7 +7,7 @@ import time
 
 import processes
 from documents import document
-from millrace_up import Up, wait_for
+from millrace_up import Up
 from raw_worker import RawWorker
 from stage import FOLDER, hand_over, puppet
 from table import check
@@ -71,9 +71,9 @@ def c122(stage):
         post_for(1)
     agent = up.pid("agent-0")
     os.kill(agent, signal.SIGTERM)
-    wait_for((stage.folder / (worker.id + ".term")).exists, 20, "SIGTERM")
-    post_for(1)
+    post_for(3)
     worker.done(job_id, '{"output": []}', stream="true")
+    worker.done(job_id, '{"output": "again"}')
     processes.kill(int(worker.env["PUPPET_PID"]))
     job = endpoint.wait(job_id)
     assert job["status"] == "COMPLETED" and "retries" not in job

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import pathlib
+import shutil
 import socket
 import sys
 import tempfile
@@ -66,6 +67,7 @@ class Stage:
             one.close()
         for endpoint in self.made:
             endpoint.delete()
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.up.session.close()
 
     # ---- endpoints and workers
@@ -84,8 +86,9 @@ class Stage:
     def puppets(self, count=1, **settings):
         """An endpoint and the workers that the check speaks for."""
         settings = {"workersMin": count, "workersMax": count, **settings}
-        endpoint = self.endpoint(puppet(self.folder), **settings)
-        return endpoint, RawWorker.wait_all(self.folder, count, timeout=60)
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        endpoint = self.endpoint(puppet(folder), **settings)
+        return endpoint, RawWorker.wait_all(folder, count, timeout=60)
 
     def pair(self, **settings):
         endpoint, (worker,) = self.puppets(**settings)
@@ -213,5 +216,6 @@ def gone_after(endpoint, job_id, timeout):
 
 
 def records(folder):
-    """What puppets have left: environment and signals of each worker that has come up."""
-    return {path.stem: json.loads(path.read_text()) for path in pathlib.Path(folder).glob("*.json")}
+    """Environment of each puppet that has come up, by its worker id."""
+    return {path.stem: json.loads(path.read_text())
+            for path in pathlib.Path(folder).rglob("*.json")}

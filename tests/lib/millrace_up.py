@@ -84,6 +84,7 @@ class Up:
 
     def stop(self, number=signal.SIGINT):
         """Ends it and checks that nothing is left behind."""
+        self.session.close()  # a node that stops waits some seconds for clients to hang up
         family = processes.descendants(self.process.pid)
         self.process.send_signal(number)
         try:
@@ -93,7 +94,6 @@ class Up:
             self.kill()
             raise AssertionError("up did not stop in %d s; left: %s; log: %s"
                                  % (STOP_S, left, self.tail()))
-        self.session.close()
         left = processes.wait_gone(family, 2) + processes.with_mark(self.mark)
         lines = [processes.command_line(pid) for pid in left]
         self.kill()

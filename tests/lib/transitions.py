@@ -61,14 +61,14 @@ class Transitions:
         """jobs: dicts of the arguments of submit(); returns the outcome of each."""
         args = []
         for job in jobs:
-            args += self._submit_args(**job)
+            args += self.submit_args(**job)
         return self.call("submit", *args)
 
     def submit(self, job_id, **options):
         return self.submit_many([dict(options, job_id=job_id)])[0]
 
     @staticmethod
-    def _submit_args(job_id, members='"input":{}', low=False, execution_ms=600000, ttl_ms=DAY_MS,
+    def submit_args(job_id, members='"input":{}', low=False, execution_ms=600000, ttl_ms=DAY_MS,
                      retention_ms=1800000, waiting_max=1500, token=None, watcher="",
                      rate=("", 0), idempotency=("", "")):
         return [job_id, members, "l" if low else "", execution_ms, ttl_ms, retention_ms,

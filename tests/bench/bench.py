@@ -1,0 +1,214 @@
+"""Measures Millrace on this machine and prints a table.
+
+  /run       jobs stored a second over 64 connections, against a bare epoll + hiredis server that
+             runs the same script; both interleaved, medians; CPU a request of the server and Redis
+  runsync    round trip of a no-op through a C handler, one in flight
+
+Every round starts on an empty Redis with the same settings. Standard library only."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests/lib"))
+
+import processes  # noqa: E402
+from transitions import Transitions, script_text  # noqa: E402
+
+REDIS = ["redis-server", "--port", "0", "--unixsocket", "redis.sock", "--dir", ".", "--appendonly",
+         "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"]
+INPUT = {"prompt": "a lighthouse on a cliff at dusk, oil on canvas, long shadows", "steps": 30,
+         "width": 1024, "height": 1024, "seed": 9007199254740993, "scheduler": "euler"}
+
+
+class Folder:
+    """A short temporary folder: unix sockets need short paths."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="mrb-", dir="/tmp")
+        return self.path
+
+    def __exit__(self, *exc):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def end(process):
+    process.terminate()
+    process.wait(60)
+
+
+def wait_until(condition, what, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit("bench: gave up waiting for " + what)
+        time.sleep(0.01)
+
+
+class Reference:
+    """The bare server on a Redis of its own."""
+
+    def __init__(self, build, folder):
+        self.redis = subprocess.Popen(REDIS, cwd=folder, stdout=subprocess.DEVNULL)
+        path = os.path.join(folder, "redis.sock")
+        wait_until(lambda: os.path.exists(path), "redis")
+        script = os.path.join(folder, "submit.lua")
+        pathlib.Path(script).write_text(script_text("submit"))
+        arguments = Transitions.submit_args("", "", waiting_max=500000, token="0123456789abcdef")
+        self.server = subprocess.Popen([build / "bench/reference", path, script,
+                                        *map(str, arguments[2:])],
+                                       stdout=subprocess.PIPE, text=True)
+        self.port = int(self.server.stdout.readline())
+        self.pids = {"server": self.server.pid, "redis": self.redis.pid}
+        self.headers = ""
+
+    def close(self):
+        end(self.server)
+        end(self.redis)
+
+
+class Millrace:
+    """`millrace up` on a data folder of its own."""
+
+    def __init__(self, build, folder, *args, document):
+        path = os.path.join(folder, "bench.json")
+        pathlib.Path(path).write_text(json.dumps(document))
+        self.log = open(os.path.join(folder, "up.log"), "w")
+        self.up = subprocess.Popen(
+            [build / "millrace", "up", "--port", "0", "--data", os.path.join(folder, "d"),
+             "--endpoint", path, *args], stdout=subprocess.PIPE, stderr=self.log, text=True)
+        line = self.up.stdout.readline()
+        found = re.fullmatch(r"ready http://127\.0\.0\.1:(\d+)/v2\n", line)
+        if not found:
+            sys.exit("bench: up did not start: " + pathlib.Path(self.log.name).read_text())
+        self.port = int(found.group(1))
+        self.key = pathlib.Path(folder, "d/api-key").read_text().strip()
+        self.headers = "Authorization: Bearer %s\r\n" % self.key
+        run = pathlib.Path(folder, "d/run")
+        self.pids = {"server": int((run / "api-0.pid").read_text()),
+                     "redis": int((run / "redis.pid").read_text())}
+
+    def close(self):
+        end(self.up)
+        self.log.close()
+
+
+def request(target, operation):
+    body = json.dumps({"input": INPUT}, separators=(",", ":"))
+    return ("POST /v2/bench/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Type: application/json\r\n"
+            "Content-Length: %d\r\n\r\n%s" % (operation, target.headers, len(body), body)).encode()
+
+
+def load(build, target, connections, seconds):
+    """One round of /run: answers a second, percentiles, CPU microseconds a request."""
+    before = {name: processes.cpu_seconds([pid]) for name, pid in target.pids.items()}
+    done = subprocess.run([build / "bench/load", str(target.port), str(connections), str(seconds)],
+                          input=request(target, "run"), capture_output=True, check=True)
+    answers, refused, took, p50, p99 = done.stdout.split()
+    if int(refused):
+        sys.exit("bench: %s of %s answers were not 200" % (refused.decode(), answers.decode()))
+    used = {name: (processes.cpu_seconds([pid]) - before[name]) * 1e6 / int(answers)
+            for name, pid in target.pids.items()}
+    return {"rate": int(answers) / float(took), "p50": int(p50), "p99": int(p99), **used}
+
+
+def parked_document():
+    return {"id": "bench", "workersMin": 0, "workersMax": 1000, "limits": "off",
+            "handler": {"library": "noop.so"}}
+
+
+def bench_run(options):
+    rounds = {"reference": [], "millrace": []}
+    for number in range(options.rounds):
+        for name in ("reference", "millrace") if number % 2 else ("millrace", "reference"):
+            with Folder() as folder:
+                target = (Reference(options.build, folder) if name == "reference" else
+                          Millrace(options.build, folder, "--agents", "0",
+                                   document=parked_document()))
+                try:
+                    load(options.build, target, options.connections, 0.5)
+                    rounds[name].append(load(options.build, target, options.connections,
+                                             options.seconds))
+                finally:
+                    target.close()
+    print("\n/run stored in Redis, %d connections, %d rounds of %g s, medians"
+          % (options.connections, options.rounds, options.seconds))
+    print("%-10s %10s %9s %9s %14s %14s" % ("", "requests/s", "p50 ms", "p99 ms", "server us/req",
+                                            "redis us/req"))
+    medians = {}
+    for name, found in rounds.items():
+        medians[name] = {key: statistics.median(one[key] for one in found) for key in found[0]}
+        m = medians[name]
+        print("%-10s %10.0f %9.2f %9.2f %14.1f %14.1f" % (name, m["rate"], m["p50"] / 1000,
+                                                          m["p99"] / 1000, m["server"], m["redis"]))
+    print("%-10s %9.0f %%   (aim: 85 %%)" % (
+        "ratio", 100 * medians["millrace"]["rate"] / medians["reference"]["rate"]))
+
+
+def exchange(connection, text):
+    """One request and its answer on a keep-alive connection; the body."""
+    connection.sendall(text)
+    answer = connection.recv(65536)
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(65536)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head).group(1))
+    while len(body) < length:
+        body += connection.recv(65536)
+    return body
+
+
+def bench_runsync(options):
+    document = dict(parked_document(), workersMin=1, workersMax=1)
+    with Folder() as folder:
+        target = Millrace(options.build, folder, "--slots", "1", document=document)
+        try:
+            times = runsync_times(target, options.samples)
+        finally:
+            target.close()
+    times.sort()
+    print("\nrunsync of a no-op through noop.so, 1 in flight, %d samples" % len(times))
+    print("p50 %.3f ms   p90 %.3f ms   p99 %.3f ms   max %.3f ms   (aim: p50 <= 1, p99 <= 5)" % (
+        *(times[int(len(times) * part)] * 1000 for part in (0.5, 0.9, 0.99)), times[-1] * 1000))
+
+
+def runsync_times(target, samples):
+    text, times = request(target, "runsync"), []
+    with socket.create_connection(("127.0.0.1", target.port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(200 + samples):
+            since = time.perf_counter()
+            body = exchange(connection, text)
+            times.append(time.perf_counter() - since)
+            if b'"COMPLETED"' not in body:
+                sys.exit("bench: runsync answered " + body.decode(errors="replace"))
+    return times[200:]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=["run", "runsync", []], help="default: all")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--samples", type=int, default=3000)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    options = parser.parse_args()
+    for name in options.what or ["run", "runsync"]:
+        {"run": bench_run, "runsync": bench_runsync}[name](options)
+
+
+if __name__ == "__main__":
+    main()

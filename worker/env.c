@@ -58,7 +58,7 @@ static void inherit(struct env *env, char *const *from)
 static void set_defaults(struct env *env, const struct env_spec *spec)
 {
     static const char *const pairs[][2] = {
-        {"RUNPOD_PING_INTERVAL", "10000"},
+        {"RUNPOD_PING_INTERVAL", "5000"},           /* two within LOST_GRACE_MS */
         {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS", "true"}, /* they need the internet */
         {"RUNPOD_SKIP_GPU_CHECK", "true"},
         {"RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "1"},

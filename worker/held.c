@@ -79,17 +79,28 @@ void held_free(struct held *held)
     agent_check_stopped(agent);
 }
 
-void held_announce(const struct held *held, struct slice watchers, struct slice payload)
+static void publish(const struct held *held, enum bus_kind kind, struct slice watchers,
+                    struct slice payload)
 {
-    bool is_whole = payload.len > 0 && payload.len < BUS_FRAME_MAX - 1024;
-    struct bus_frame frame = {
-        .kind = is_whole ? BUS_FINAL : BUS_LOOK,
-        .ep = group_ep(held->group),
-        .id = slice_of(held->id),
-        .token = slice_of(held->token),
-        .payload = is_whole ? payload : SLICE_NONE,
-    };
+    const struct bus_frame frame = {kind, group_ep(held->group), slice_of(held->id),
+                                    slice_of(held->token), payload};
     if (watchers.len > 0) {
         bus_publish(held->group->agent->bus, watchers, &frame);
     }
+}
+
+static bool is_frame(struct slice payload)
+{
+    return payload.len > 0 && payload.len < BUS_FRAME_MAX - 1024;
+}
+
+void held_announce(const struct held *held, struct slice watchers, struct slice payload)
+{
+    bool is_whole = is_frame(payload);
+    publish(held, is_whole ? BUS_FINAL : BUS_LOOK, watchers, is_whole ? payload : SLICE_NONE);
+}
+
+void held_announce_chunks(const struct held *held, struct slice watchers, struct slice payload)
+{
+    publish(held, BUS_CHUNKS, watchers, is_frame(payload) ? payload : SLICE_NONE);
 }

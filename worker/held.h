@@ -29,6 +29,7 @@ struct held {
     uint64_t stopped_ms;         /* HELD_STOPPED since */
     uint64_t stop_told_ms;       /* last time its handler was told, 0 never */
     uint64_t seen_after_stop_ms; /* a ping listed it after the stop, 0 never */
+    unsigned unlisted;           /* pings in a row that did not list it */
     struct stream stream;
     struct progress progress;
     struct ending *ending; /* HELD_ENDING */
@@ -43,5 +44,7 @@ void held_free(struct held *held);
 struct held *held_find(struct slot *slot, struct slice id); /* NULL when it has none such */
 /* Tells the API nodes that wait for the job; payload empty: they shall look. */
 void held_announce(const struct held *held, struct slice watchers, struct slice payload);
+/* Tells those of them that want chunks; payload: see bus_chunks.h, empty: they shall look. */
+void held_announce_chunks(const struct held *held, struct slice watchers, struct slice payload);
 
 #endif

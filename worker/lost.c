@@ -45,17 +45,55 @@ void lost_process(struct slot *slot, const struct process_end *end)
     }
 }
 
+/* ---- a process that lives on ---- */
+
+/* The process lives and asks for more: the handler has run, but its result was nothing that the SDK
+ * could send (a set, bytes, a lone surrogate), so it never came. Another try would end the same. */
+static void fail_without_result(struct held *held)
+{
+    AUTO(buf_done) struct buf members = BUF_INIT;
+    log_warn("job.no_result", "ep=%s job=%s worker=%s", held->group->ep, held->id,
+             held->slot->worker);
+    verdict_put_error(&members, SLICE("worker finished without a result"));
+    held->slot->has_worked = true;
+    ending_start(held, ENDING_FAILED, &members);
+}
+
+static uint64_t age_of(const struct held *held)
+{
+    return loop_now_ms(held->group->agent->loop) - held->since_ms;
+}
+
+/* The polls end, the next ones say again whether anything is in work. One that is inside a handler
+ * does not ask, and so cannot be mistaken. */
+static void doubt_due(struct timer *timer)
+{
+    poll_answer_all(&container_of(timer, struct slot, doubt_timer)->takes);
+}
+
+static void doubt(struct slot *slot, uint64_t delay_ms)
+{
+    if (!timer_is_running(&slot->doubt_timer)) {
+        timer_start(slot->group->agent->loop, &slot->doubt_timer, delay_ms, doubt_due);
+    }
+}
+
 void lost_unheld(struct slot *slot)
 {
-    static const struct slice text =
-        SLICE("worker lost: it asked for the next job without a result for this one");
-    uint64_t now = loop_now_ms(slot->group->agent->loop);
     stop_release(slot);
     list_each_safe (at, &slot->jobs) {
         struct held *held = container_of(at, struct held, slot_link);
-        if (held->state == HELD_RUNNING && now - held->since_ms > LOST_GRACE_MS) {
-            log_warn("worker.forgot", "worker=%s job=%s", slot->worker, held->id);
-            lose(held, text);
+        if (held->state == HELD_RUNNING && age_of(held) > LOST_GRACE_MS) {
+            fail_without_result(held);
+        } else if (held->state == HELD_RUNNING) {
+            doubt(slot, LOST_GRACE_MS + 1 - age_of(held));
         }
+    }
+}
+
+void lost_unlisted(struct held *held)
+{
+    if (held->state == HELD_RUNNING && age_of(held) > LOST_GRACE_MS) {
+        fail_without_result(held);
     }
 }

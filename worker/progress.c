@@ -27,7 +27,7 @@ static void progress_stored(struct store_call *call, enum err err, const struct 
 {
     struct held *held = container_of(call, struct held, progress.call);
     if (err == ERR_OK && !reply_is_nil(reply)) {
-        held_announce(held, reply_slice(reply), SLICE_NONE);
+        held_announce_chunks(held, reply_slice(reply), SLICE_NONE);
     }
     if (held->progress.next.len > 0 && held->state == HELD_RUNNING) {
         progress_store(held, buf_slice(&held->progress.next));

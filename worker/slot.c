@@ -114,6 +114,7 @@ static void slot_launch(struct slot *slot)
     slot->fate = FATE_STAY;
     slot->is_unhealthy = false;
     slot->has_worked = false;
+    slot->lists_jobs = false;
     slot->version = slot->group->endpoint->version;
     if (!give_cards(slot, &problem) || launch_process(slot, &problem) != ERR_OK) {
         take_back_cards(slot);
@@ -286,6 +287,7 @@ static void slot_ended(const struct process_end *end, void *arg)
     slot->crashes = is_crash(slot, end) ? slot->crashes + 1 : 0;
     timer_stop(&slot->timer);
     timer_stop(&slot->stop_timer);
+    timer_stop(&slot->doubt_timer);
     log_end(slot, end);
     map_del(&slot->group->agent->workers, &slot->node);
     poll_answer_all(&slot->takes);

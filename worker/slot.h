@@ -33,18 +33,20 @@ struct slot {
     unsigned fate;
     char worker[WORKER_ID_MAX + 1];
     char token[49];
-    struct process *process; /* NULL while resting */
-    struct list jobs;        /* held.slot_link */
-    struct list takes;       /* poll.link, open job-take polls */
-    struct list stops;       /* poll.link, open job-stop polls */
-    uint64_t since_ms;       /* state as reported */
-    int64_t version;         /* of the document it was started with */
-    unsigned crashes;        /* in a row */
-    bool is_unhealthy;       /* said so by a ping */
-    bool has_worked;         /* a result came */
-    struct timer timer;      /* back-off or first-take limit */
-    struct timer stop_timer; /* stop.c: what to do about stopped jobs next */
-    int *cards;              /* indexes of its GPUs, owned */
+    struct process *process;  /* NULL while resting */
+    struct list jobs;         /* held.slot_link */
+    struct list takes;        /* poll.link, open job-take polls */
+    struct list stops;        /* poll.link, open job-stop polls */
+    uint64_t since_ms;        /* state as reported */
+    int64_t version;          /* of the document it was started with */
+    unsigned crashes;         /* in a row */
+    bool is_unhealthy;        /* said so by a ping */
+    bool has_worked;          /* a result came */
+    struct timer timer;       /* back-off or first-take limit */
+    struct timer stop_timer;  /* stop.c: what to do about stopped jobs next */
+    struct timer doubt_timer; /* lost.c: the polls end, to hear again whether it holds its jobs */
+    bool lists_jobs;          /* a ping has listed one of its jobs: silence about others counts */
+    int *cards;               /* indexes of its GPUs, owned */
     size_t card_count;
 };
 

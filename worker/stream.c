@@ -12,6 +12,7 @@
 #include "ending.h"
 #include "group.h"
 #include "held.h"
+#include "net/bus_chunks.h"
 #include "plane.h"
 #include "stop.h"
 #include "verdict.h"
@@ -127,18 +128,41 @@ void stream_flush(struct stream *stream)
     }
 }
 
+/* The first chunks of the buffer, at most `most` of them; their number. */
+static size_t first_chunks(const struct stream *stream, size_t most,
+                           struct slice chunks[APPEND_MAX])
+{
+    size_t count = 0, at = 0;
+    while (count < chunk_count(stream) && count < most && (count == 0 || at < APPEND_BYTES)) {
+        chunks[count] = (struct slice){stream->bytes.ptr + at, chunk_len(stream, count)};
+        at += chunks[count++].len;
+    }
+    return count;
+}
+
 static void stream_append(struct stream *stream)
 {
     struct group *group = stream->held->group;
     struct slice chunks[APPEND_MAX];
-    size_t count = 0, at = 0;
-    while (count < chunk_count(stream) && count < APPEND_MAX && (count == 0 || at < APPEND_BYTES)) {
-        chunks[count] = (struct slice){stream->bytes.ptr + at, chunk_len(stream, count)};
-        at += chunks[count++].len;
-    }
+    size_t count = first_chunks(stream, APPEND_MAX, chunks);
     stream->in_flight = count;
     queue_append(group->agent->store, &stream->call, group_ep(group), slice_of(stream->held->id),
                  stream->held->attempt, stream->next, chunks, count, stream_appended);
+}
+
+/* The chunks that have just been stored, to those that follow the stream. */
+static void announce(const struct stream *stream, struct slice watchers, size_t count)
+{
+    if (memchr(watchers.ptr ? watchers.ptr : "", BUS_CLOSE_MARK, watchers.len) == NULL) {
+        return;
+    }
+    struct slice chunks[APPEND_MAX];
+    AUTO(buf_done) struct buf payload = BUF_INIT;
+    buf_init(&payload, BUS_FRAME_MAX);
+    count = first_chunks(stream, count, chunks);
+    bus_chunks_put(&payload, stream->held->attempt, stream->next, chunks, count);
+    held_announce_chunks(stream->held, watchers,
+                         buf_is_over(&payload) ? SLICE_NONE : buf_slice(&payload));
 }
 
 /* Drops the first chunks of the buffer. */
@@ -173,8 +197,8 @@ static void stream_appended(struct store_call *call, enum err err, const struct 
         forget(stream, chunk_count(stream));
         stop_job(stream->held);
     } else {
+        announce(stream, watchers, count);
         forget(stream, count);
-        held_announce(stream->held, watchers, SLICE_NONE);
     }
     stream_stored(stream);
 }

@@ -181,7 +181,7 @@ static bool hand_out(struct taker *taker, const struct reply *reply, size_t inde
                  log_quote(job.id));
         return false;
     }
-    (void)held_new(poll->slot, &job);
+    held_announce_chunks(held_new(poll->slot, &job), job.watchers, SLICE_NONE);
     put_job(poll, &job);
     log_debug("job.taken", "ep=%s job=%s worker=%s attempt=%lld", group_of(taker)->ep,
               log_quote(job.id), poll->slot->worker, (long long)job.attempt);

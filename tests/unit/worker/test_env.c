@@ -70,7 +70,7 @@ static void the_process_is_bound_to_its_agent(void **state)
     assert_string_equal(get(f, "RUNPOD_POD_ID"), "a0-123456");
     assert_string_equal(get(f, "RUNPOD_AI_API_KEY"), "tok");
     assert_string_equal(get(f, "RUNPOD_ENDPOINT_ID"), "echo");
-    assert_string_equal(get(f, "RUNPOD_PING_INTERVAL"), "10000");
+    assert_string_equal(get(f, "RUNPOD_PING_INTERVAL"), "5000");
     assert_string_equal(get(f, "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS"), "true");
     assert_string_equal(get(f, "RUNPOD_SKIP_GPU_CHECK"), "true");
     assert_string_equal(get(f, "PYTHONUNBUFFERED"), "1");

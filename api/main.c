@@ -16,6 +16,7 @@
 #include "op.h"
 #include "reply.h"
 #include "route.h"
+#include "tail.h"
 #include "watch.h"
 
 #define DRAIN_MS 20000
@@ -208,6 +209,7 @@ static void program_start(struct program *program, const struct settings *settin
     struct node *node = &program->node;
     node->loop = loop_new();
     node->watch = watch_new(node->loop);
+    node->tails = tails_new(node);
     bus_start(node, settings);
     node->store = store_new(
         node->loop,
@@ -234,6 +236,7 @@ static void program_done(struct program *program)
     bus_close(node->bus);
     auth_free(node->auth);
     catalog_free(node->catalog);
+    tails_free(node->tails);
     watch_free(node->watch);
     loop_free(node->loop);
 }

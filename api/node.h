@@ -12,6 +12,7 @@ struct auth;
 struct catalog;
 struct limits;
 struct watch;
+struct tails;
 
 struct node {
     struct loop *loop;
@@ -22,6 +23,7 @@ struct node {
     struct catalog *catalog;
     struct limits *limits;
     struct watch *watch;
+    struct tails *tails;
     char bus_address[300]; /* where others publish to us; the watcher name in jobs */
     bool is_draining;      /* parked requests are answered with what is known */
 };

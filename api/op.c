@@ -24,6 +24,7 @@ static void op_accept(struct op *op);
 static void op_free(struct op *op)
 {
     watch_leave(&op->waiter);
+    tail_leave(&op->reader);
     flight_leave(&op->flight);
     timer_stop(&op->timer);
     store_detach(&op->call);
@@ -219,6 +220,14 @@ void op_reply(struct op *op, const struct http_answer *answer)
     struct http_request *request = op->request;
     request->on_gone = NULL;
     http_reply(request, answer);
+    op_free(op);
+}
+
+void op_end_stream(struct op *op)
+{
+    struct http_request *request = op->request;
+    request->on_gone = NULL;
+    http_stream_end(request);
     op_free(op);
 }
 

@@ -12,6 +12,7 @@
 #include "net/http.h"
 #include "node.h"
 #include "queue/queue.h"
+#include "tail.h"
 #include "watch.h"
 
 struct route;
@@ -40,6 +41,8 @@ struct op {
     unsigned tries;      /* endpoints: updates begun again */
     bool is_missing;     /* endpoints: deleted before */
     struct op **list;    /* endpoints list: cleared when this operation ends first */
+    /* events */
+    struct tail_reader reader;
 };
 
 void op_begin(struct http_request *request, struct node *node);
@@ -52,6 +55,7 @@ void op_reply_store_error(struct op *op, enum err err);               /* says wh
 bool op_is_limited(struct op *op, enum err err, const struct reply *reply);
 void op_reply_job(struct op *op, const struct job_view *job);
 void op_reply(struct op *op, const struct http_answer *answer);
+void op_end_stream(struct op *op); /* of an answer begun by http_stream_begin() */
 
 /* What the operation's first transition shall count. */
 struct rate op_rate(const struct op *op);

@@ -11,6 +11,7 @@ static const struct route routes[] = {
     {"/v2/:ep/status/:id", READ, PERMIT_READ, BODY_SMALL, LIMIT_STATUS, status_start},
     {"/v2/:ep/status-sync/:id", READ, PERMIT_READ, BODY_SMALL, LIMIT_STATUS, status_sync_start},
     {"/v2/:ep/stream/:id", READ, PERMIT_READ, BODY_SMALL, LIMIT_STATUS, stream_start},
+    {"/v2/:ep/events/:id", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_STATUS, events_start},
     {"/v2/:ep/cancel/:id", HTTP_POST, PERMIT_CANCEL, BODY_SMALL, LIMIT_CANCEL, cancel_start},
     {"/v2/:ep/retry/:id", HTTP_POST, PERMIT_RUN, BODY_SMALL, LIMIT_NONE, retry_start},
     {"/v2/:ep/purge-queue", HTTP_POST, PERMIT_PURGE, BODY_SMALL, LIMIT_PURGE, purge_start},

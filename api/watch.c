@@ -90,11 +90,25 @@ void watch_token(struct waiter *waiter, struct slice token)
     waiter->token[len] = '\0';
 }
 
-static struct slice final_of(const struct waiter *waiter, const struct bus_frame *frame)
+static bool is_believed(const struct waiter *waiter, const struct bus_frame *frame)
 {
-    bool is_believed = frame->kind == BUS_FINAL && waiter->token[0] != '\0' &&
-                       digest_eq(frame->token, slice_of(waiter->token));
-    return is_believed ? frame->payload : SLICE_NONE;
+    return waiter->token[0] != '\0' && digest_eq(frame->token, slice_of(waiter->token));
+}
+
+static void tell_one(struct waiter *waiter, const struct bus_frame *frame)
+{
+    if (frame == NULL) {
+        waiter->fn(waiter, SLICE_NONE);
+    } else if (frame->kind != BUS_CHUNKS) {
+        bool is_final = frame->kind == BUS_FINAL && is_believed(waiter, frame);
+        waiter->fn(waiter, is_final ? frame->payload : SLICE_NONE);
+    } else if (waiter->is_for_end) {
+        return;
+    } else if (waiter->on_chunks == NULL || frame->payload.len == 0) {
+        waiter->fn(waiter, SLICE_NONE);
+    } else if (is_believed(waiter, frame)) {
+        waiter->on_chunks(waiter, frame->payload);
+    }
 }
 
 /* Waiters leave and join from inside their callbacks, so the list is taken apart first. */
@@ -108,7 +122,7 @@ static void tell(struct watch *watch, struct watched *watched, const struct bus_
         struct waiter *waiter = container_of(telling.next, struct waiter, link);
         list_unlink(&waiter->link);
         list_push(&watched->waiters, &waiter->link);
-        waiter->fn(waiter, frame != NULL ? final_of(waiter, frame) : SLICE_NONE);
+        tell_one(waiter, frame);
     }
     watched->is_telling = false;
     if (list_is_empty(&watched->waiters)) {

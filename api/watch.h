@@ -1,7 +1,8 @@
 /* Who waits for which job on this node.
  *
  * A waiter is told of bus frames about its job, and each WATCH_CHECK_MS to look into Redis, because
- * frames may be lost. A frame's payload counts only when its token is the job's. */
+ * frames may be lost. A frame's payload counts only when its token is the job's.
+ * Frames about chunks go to all waiters that did not ask to be spared. */
 #ifndef API_WATCH_H
 #define API_WATCH_H
 
@@ -15,11 +16,15 @@ struct waiter;
 /* final: the job object from the bus, borrowed, when the frame brought it and its token is right;
  * else empty: look into Redis. The waiter may leave from inside. */
 typedef void (*waiter_fn)(struct waiter *waiter, struct slice final);
+/* chunks: payload of a BUS_CHUNKS frame whose token is right, borrowed. May leave from inside. */
+typedef void (*waiter_chunks_fn)(struct waiter *waiter, struct slice chunks);
 
 /* Embedded in the operation that waits; zeroed memory is not waiting. */
 struct waiter {
     waiter_fn fn;
-    char token[20]; /* of the job, empty while not known */
+    waiter_chunks_fn on_chunks; /* set by the owner; NULL: new chunks call fn, to look */
+    bool is_for_end;            /* set by the owner: not told of chunks, progress and start */
+    char token[20];             /* of the job, empty while not known */
     /* private */
     struct watch *watch;
     struct watched *watched;

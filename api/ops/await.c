@@ -11,6 +11,7 @@ static void await_read(struct store_call *call, enum err err, const struct reply
 void await_begin(struct op *op)
 {
     uint64_t wait_ms = op_wait_ms(op, AWAIT_MS_DEFAULT, AWAIT_MS_MAX);
+    op->waiter.is_for_end = true;
     timer_start(op->node->loop, &op->timer, wait_ms, await_over);
     watch_join(op->node->watch, &op->waiter, op_id(op), await_told);
     http_forget(op->request);

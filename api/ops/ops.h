@@ -10,6 +10,7 @@ void runsync_start(struct op *op);
 void status_start(struct op *op);
 void status_sync_start(struct op *op);
 void stream_start(struct op *op);
+void events_start(struct op *op);
 void cancel_start(struct op *op);
 void retry_start(struct op *op);
 void purge_start(struct op *op);

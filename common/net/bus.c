@@ -196,6 +196,15 @@ static void on_idle_check(struct timer *timer)
     timer_start(bus->loop, timer, IDLE_MS, on_idle_check);
 }
 
+/* The next of the addresses without its mark. */
+static struct slice cut_address(struct slice *addresses, bool *ret_is_close)
+{
+    struct slice address = slice_cut(addresses, ' ');
+    *ret_is_close = address.len > 0 && address.ptr[address.len - 1] == BUS_CLOSE_MARK;
+    address.len -= *ret_is_close ? 1 : 0;
+    return address;
+}
+
 void bus_publish(struct bus *bus, struct slice addresses, const struct bus_frame *frame)
 {
     AUTO(buf_done) struct buf bytes = BUF_INIT;
@@ -204,8 +213,10 @@ void bus_publish(struct bus *bus, struct slice addresses, const struct bus_frame
         return;
     }
     while (addresses.len > 0) {
-        struct slice address = slice_cut(&addresses, ' ');
-        struct peer *peer = address.len > 0 ? peer_get(bus, address) : NULL;
+        bool is_close;
+        struct slice address = cut_address(&addresses, &is_close);
+        bool is_wanted = address.len > 0 && (is_close || frame->kind != BUS_CHUNKS);
+        struct peer *peer = is_wanted ? peer_get(bus, address) : NULL;
         if (peer != NULL) {
             peer_put(peer, buf_slice(&bytes));
         }
@@ -215,7 +226,8 @@ void bus_publish(struct bus *bus, struct slice addresses, const struct bus_frame
 void bus_prepare(struct bus *bus, struct slice addresses)
 {
     while (addresses.len > 0) {
-        struct slice address = slice_cut(&addresses, ' ');
+        bool is_close;
+        struct slice address = cut_address(&addresses, &is_close);
         if (address.len > 0) {
             (void)peer_get(bus, address);
         }

@@ -10,11 +10,15 @@
 #include "base/buf.h"
 #include "net/loop.h"
 
+#define BUS_CLOSE_MARK '+'         /* behind an address: it wants BUS_CHUNKS frames, too */
 #define BUS_FRAME_MAX (256 * 1024) /* larger payloads are left out: the reader fetches them */
 
 enum bus_kind {
     BUS_LOOK = 1,  /* the job has changed or has new chunks: read Redis */
     BUS_FINAL = 2, /* payload: the whole job object (JSON), state final */
+    /* To addresses with BUS_CLOSE_MARK only. payload: see bus_chunks.h; empty: the job has begun,
+     * made progress, or has chunks too large for a frame: read Redis. */
+    BUS_CHUNKS = 3,
 };
 
 struct bus_frame {
@@ -31,8 +35,8 @@ void bus_close(struct bus *bus); /* accepts NULL */
 /* "tcp://HOST:PORT", port 0 picks one; ret_address gets "HOST:PORT" as others reach it. */
 enum err bus_listen(struct bus *bus, const char *url, char *ret_address, size_t size, bus_fn fn,
                     void *arg);
-/* To each of the blank-separated addresses; never blocks, never fails. Frames to an address whose
- * connection is still being made wait for it, bounded. */
+/* To each of the blank-separated addresses (with or without the mark); never blocks, never fails.
+ * Frames to an address whose connection is still being made wait for it, bounded. */
 void bus_publish(struct bus *bus, struct slice addresses, const struct bus_frame *frame);
 /* Begins to connect, so that the first frame finds the way open. */
 void bus_prepare(struct bus *bus, struct slice addresses);

@@ -5,7 +5,7 @@
 
 static bool kind_is_known(unsigned kind)
 {
-    return kind == BUS_LOOK || kind == BUS_FINAL;
+    return kind == BUS_LOOK || kind == BUS_FINAL || kind == BUS_CHUNKS;
 }
 
 enum err bus_encode(const struct bus_frame *frame, struct buf *out)

@@ -29,6 +29,7 @@ static const struct {
     [SCRIPT_APPEND] = {true, true},  [SCRIPT_ASSIGN] = {false, true},
     [SCRIPT_ATTEND] = {false, true}, [SCRIPT_BEAT] = {false, true},
     [SCRIPT_CANCEL] = {false, true}, [SCRIPT_CONFIGURE] = {false, false},
+    [SCRIPT_CHUNKS] = {true, true},
     [SCRIPT_EXPIRE] = {false, true}, [SCRIPT_FINISH] = {true, true},
     [SCRIPT_DESCRIBE] = {false, true}, [SCRIPT_DISSOLVE] = {false, true},
     [SCRIPT_GRANT] = {false, true}, [SCRIPT_REVOKE] = {false, false},

@@ -20,6 +20,7 @@ Change = namedtuple("Change", "id state watchers token")
 Cancelled = namedtuple("Cancelled", "state watchers token delay_ms execution_ms worker")
 View = namedtuple("View", "state attempt submitted started ended worker retries token members")
 Page = namedtuple("Page", "state attempt token more chunks")
+Tail = namedtuple("Tail", "job version first stored chunks")
 Appended = namedtuple("Appended", "stored watchers token", defaults=(None,) * 2)
 Beat = namedtuple("Beat", "now wanted")
 
@@ -83,6 +84,11 @@ class Transitions:
         self.readings += 1
         reply = self.call("stream", job_id, budget, watcher, reading or "r%d" % self.readings, "", 0)
         return reply and Page(*reply[:4], reply[4:])
+
+    def chunks(self, job_id, attempt=-1, first=0, budget=1 << 20, watcher="", version="",
+               rate=("", 0)):
+        reply = self.call("chunks", job_id, watcher, *rate, attempt, first, budget, version)[0]
+        return reply and Tail(View(*reply[0]), *reply[1:4], reply[4:])
 
     def cancel(self, job_id):
         reply = self.call("cancel", job_id, "", 0)

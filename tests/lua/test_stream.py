@@ -154,7 +154,7 @@ def test_stream_registers_a_watcher_only_when_it_returns_nothing(running):
     assert running.job("a")["wt"] == "n:1"
     running.stream("a", watcher="n:2")
     running.stream("a", watcher="n:2")
-    assert running.append("a", 1, "y").watchers == "n:1 n:2"
+    assert running.append("a", 1, "y").watchers == "n:1 n:2+"
 
 
 def test_stream_of_an_ended_job_registers_nobody(running):

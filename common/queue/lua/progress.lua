@@ -12,6 +12,7 @@ for i = 1, #ARGV, 3 do
     if is_held then
         local left = redis.call('PTTL', P .. 'job:' .. id)
         redis.call('SET', P .. 'out:' .. id, ARGV[i + 2], 'PX', math.max(left, 1))
+        redis.call('HINCRBY', P .. 'job:' .. id, 'pv', 1)
     end
     results[#results + 1] = is_held and (job[3] or '')
 end

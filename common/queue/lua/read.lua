@@ -7,6 +7,7 @@
 local P = KEYS[1]
 --#include now
 --#include rate
+--#include watcher
 local results = {}
 for i = 1, #ARGV, 4 do
     local id, watcher = ARGV[i], ARGV[i + 1]
@@ -20,12 +21,11 @@ for i = 1, #ARGV, 4 do
     elseif not state then
         results[#results + 1] = false
     else
-        local watchers = job[9] or ''
+        local watchers = job[9]
         job[9] = (state == 'P' or state == 'C' or state == 'F' or state == 'T') and
             redis.call('GET', P .. 'out:' .. id)
-        if watcher ~= '' and (state == 'Q' or state == 'P') and
-            not string.find(' ' .. watchers .. ' ', ' ' .. watcher .. ' ', 1, true) then
-            redis.call('HSET', key, 'wt', watchers == '' and watcher or watchers .. ' ' .. watcher)
+        if state == 'Q' or state == 'P' then
+            add_watcher(key, watchers, watcher, '')
         end
         results[#results + 1] = job
     end

@@ -6,10 +6,11 @@
 -- Returns: false when unknown, else {state letter, attempt, token, is there more (0/1), chunks...};
 --          -n: rate limit, free in n ms.
 -- Invariant: each chunk is returned once, in order; "more" is 0 only with the last ones.
--- Reading nothing while the job goes on registers the watcher.
+-- Reading nothing while the job goes on registers the watcher, as one that wants chunks.
 local P, id, budget, watcher = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 --#include now
 --#include rate
+--#include watcher
 local limited = rate_exceeded(P, now, ARGV[5], ARGV[6])
 if limited then
     return limited
@@ -36,11 +37,8 @@ while cursor < stored and budget > 0 do
 end
 if cursor > start then
     redis.call('HSET', key, 'cu', cursor, 'rn', reading, 'rc', start)
-elseif watcher ~= '' and (job[1] == 'Q' or job[1] == 'P') then
-    local watchers = job[6] or ''
-    if not string.find(' ' .. watchers .. ' ', ' ' .. watcher .. ' ', 1, true) then
-        redis.call('HSET', key, 'wt', watchers == '' and watcher or watchers .. ' ' .. watcher)
-    end
+elseif job[1] == 'Q' or job[1] == 'P' then
+    add_watcher(key, job[6], watcher, '+')
 end
 result[4] = cursor < stored and 1 or 0
 return result

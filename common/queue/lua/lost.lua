@@ -18,6 +18,7 @@ for i = 2, #ARGV, 3 do
     else
         local state = lose_job(P, id, now, {job[5], job[6], job[7]}, tonumber(ARGV[1]),
             ARGV[i + 2])
+        redis.call('HDEL', P .. 'job:' .. id, 'ag')
         results[#results + 1] = {1, state, job[3] or '', job[4]}
     end
 end

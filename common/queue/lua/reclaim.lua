@@ -24,6 +24,7 @@ for _, id in ipairs(redis.call('ZRANGE', P .. 'due', 0, -1)) do
         end
         local state = lose_job(P, id, now, {job[5], job[6], job[7]}, tonumber(ARGV[2]),
             '"error":"worker lost: its agent was restarted"')
+        redis.call('HDEL', key, 'ag')
         for _, value in ipairs({id, state, job[3] or '', job[4]}) do
             result[#result + 1] = value
         end

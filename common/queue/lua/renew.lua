@@ -1,15 +1,32 @@
--- renew: an agent says which jobs it holds; their leases start anew. (IN_PROGRESS stays)
+-- renew: an agent says which jobs it holds; their leases start anew. (IN_PROGRESS stays;
+--        IN_QUEUE -> IN_PROGRESS for one whose lease had lapsed while its agent was cut off)
 -- KEYS  1: prefix "mr:{ep}:"
 -- ARGV  1: agent, 2: lease ms, then two for each job: id, attempt
 -- Returns for each job: 1 still held, 0 no longer (cancelled, timed out, lost, unknown): stop it.
 local P, lease = KEYS[1], tonumber(ARGV[2])
 --#include now
+-- Invariant: a job goes back to its holder only while no newer attempt has begun and nobody has said
+-- that the holder is gone ('ag' is there): it has run on all the time, so this was no retry. Its id
+-- in the list is dead.
+local function adopt(id, job)
+    redis.call('HSET', P .. 'job:' .. id, 's', 'P', 'r', math.max((job[6] or 1) - 1, 0))
+    redis.call('ZREM', P .. 'ttl', id)
+    redis.call('HINCRBY', P .. 'stats', 'inQueue', -1)
+    redis.call('HINCRBY', P .. 'stats', 'inProgress', 1)
+    redis.call('HINCRBY', P .. 'stats', 'retried', -1)
+end
 local results = {}
 for i = 3, #ARGV, 2 do
-    local job = redis.call('HMGET', P .. 'job:' .. ARGV[i], 's', 'a', 'ag', 't1', 'to')
-    local is_held = job[1] == 'P' and job[2] == ARGV[i + 1] and job[3] == ARGV[1]
+    local id = ARGV[i]
+    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 'ag', 't1', 'to', 'r')
+    local is_mine = job[2] == ARGV[i + 1] and job[3] == ARGV[1]
+    if is_mine and job[1] == 'Q' and now < job[4] + job[5] then
+        adopt(id, job)
+        job[1] = 'P'
+    end
+    local is_held = is_mine and job[1] == 'P'
     if is_held then
-        redis.call('ZADD', P .. 'due', math.min(now + lease, job[4] + job[5]), ARGV[i])
+        redis.call('ZADD', P .. 'due', math.min(now + lease, job[4] + job[5]), id)
     end
     results[#results + 1] = is_held and 1 or 0
 end

@@ -5,6 +5,7 @@
 --          execution timeout ms, members, watchers.
 -- Invariant: a job leaves its list and gets its attempt and lease in the same step; ids whose record
 -- is no longer IN_QUEUE (cancelled, expired, finished by a former holder) are dropped on the way.
+-- What an earlier attempt streamed ends here.
 local P = KEYS[1]
 --#include now
 --#include ring
@@ -19,13 +20,17 @@ for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
         end
         for _, id in ipairs(ids) do
             local key = P .. 'job:' .. id
-            local job = redis.call('HMGET', key, 's', 'a', 'tk', 'to', 'wt')
+            local job = redis.call('HMGET', key, 's', 'a', 'tk', 'to', 'wt', 'ch')
             local members = job[1] == 'Q' and redis.call('GET', P .. 'in:' .. id)
             if members then
                 local attempt, worker = job[2] + 1, ARGV[3 + count]
                 count = count + 1
                 redis.call('HSET', key, 's', 'P', 'a', attempt, 'w', worker, 'ag', ARGV[1],
                     't1', now)
+                if job[6] then
+                    redis.call('HDEL', key, 'ch', 'rn', 'cu')
+                    redis.call('UNLINK', P .. 'chunks:' .. id)
+                end
                 due[#due + 1] = now + math.min(lease, tonumber(job[4]))
                 due[#due + 1] = id
                 ids_taken[count] = id

@@ -1,6 +1,7 @@
 -- The worker of a running job is gone. With tries left the job goes back to the head of its class
--- and forgets what the lost attempt wrote, its queue TTL starts anew; otherwise it ends FAILED with
--- the reason.
+-- and its queue TTL starts anew; otherwise it ends FAILED with the reason. What the lost attempt
+-- streamed stays until the next one begins (take): its holder may only have been cut off, and then
+-- goes on (renew, append, finish). A caller that knows the holder gone removes 'ag'.
 -- Returns the new state. job: {retries so far, class, retention}; times of the record are read here.
 local function lose_job(P, id, now, job, retries_max, members)
     local retries = tonumber(job[1] or 0)
@@ -13,10 +14,9 @@ local function lose_job(P, id, now, job, retries_max, members)
     end
     local times = redis.call('HMGET', P .. 'job:' .. id, 't0', 'tl')
     local expiry = now + times[2] - times[1]
-    redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'r', retries + 1, 'cu', 0, 'tl', expiry)
+    redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'r', retries + 1, 'tl', expiry)
     redis.call('ZADD', P .. 'ttl', expiry, id)
-    redis.call('HDEL', P .. 'job:' .. id, 'ch', 'rn')
-    redis.call('UNLINK', P .. 'chunks:' .. id, P .. 'out:' .. id)
+    redis.call('UNLINK', P .. 'out:' .. id)
     redis.call('LPUSH', P .. (job[2] == 'l' and 'q:low' or 'q'), id)
     redis.call('HINCRBY', P .. 'stats', 'inQueue', 1)
     redis.call('HINCRBY', P .. 'stats', 'retried', 1)

@@ -11,9 +11,11 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "catalog.h"
+#include "hook.h"
 #include "limit.h"
 #include "node.h"
 #include "op.h"
+#include "queue/queue_hook.h"
 #include "reply.h"
 #include "route.h"
 #include "tail.h"
@@ -23,6 +25,8 @@
 
 struct settings {
     const char *redis, *listen, *bus, *node_id, *log_level, *api_key;
+    struct config_strings webhook_allow;
+    int64_t webhook_retry_ms;
 };
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
@@ -61,6 +65,20 @@ static void settings_load(struct settings *settings, int argc, char **argv)
          .argument = "KEY",
          .help = "admin key, beside those in Redis; better given in the "
                  "environment, where ps does not show it"},
+        {.name = "webhook-allow",
+         .kind = CONFIG_STRINGS,
+         .target = &settings->webhook_allow,
+         .argument = "CIDR,...",
+         .help = "address ranges that webhooks may reach though they are private or over plain "
+                 "http; https to public addresses is always allowed"},
+        {.name = "webhook-retry-ms",
+         .kind = CONFIG_INT,
+         .target = &settings->webhook_retry_ms,
+         .argument = "MS",
+         .fallback = "10000",
+         .min = 1,
+         .max = 3600000,
+         .help = "pause between the first three tries of a webhook; then it grows, for 24 hours"},
         {.name = "log-level",
          .kind = CONFIG_STRING,
          .target = &settings->log_level,
@@ -114,6 +132,8 @@ static void on_news(struct slice channel, struct slice message, void *arg)
     struct node *node = arg;
     if (slice_is(channel, "mr:keys")) {
         auth_forget(node->auth);
+    } else if (slice_is(channel, HOOK_CHANNEL)) {
+        hooks_notify(node->hooks, message);
     } else {
         catalog_forget(node->catalog, message);
     }
@@ -160,6 +180,7 @@ static void on_stop(int signal, void *arg)
     timer_start(node->loop, &program->drain_timer, DRAIN_MS, on_drain_over);
     http_server_drain(node->server, on_drained, program);
     watch_stir(node->watch);
+    hooks_stop(node->hooks);
 }
 
 /* ---- start ---- */
@@ -203,6 +224,17 @@ static void bus_start(struct node *node, const struct settings *settings)
     }
 }
 
+static void hooks_start(struct node *node, const struct settings *settings)
+{
+    struct hooks_config config = {.pause_ms = settings->webhook_retry_ms,
+                                  .node_id = settings->node_id};
+    const char *bad = NULL;
+    if (hook_policy_init(&config.policy, &settings->webhook_allow, &bad) != ERR_OK) {
+        give_up("webhook-allow", bad, "use ADDRESS/BITS,..., for example 10.0.0.0/8,::1");
+    }
+    node->hooks = hooks_new(node->loop, node->store, node->catalog, &config);
+}
+
 static void program_start(struct program *program, const struct settings *settings)
 {
     static const struct http_handlers handlers = {on_head, on_request, on_refused};
@@ -217,9 +249,11 @@ static void program_start(struct program *program, const struct settings *settin
     program->feed = feed_new(node->loop, settings->redis, on_news, node);
     feed_add(program->feed, "mr:conf");
     feed_add(program->feed, "mr:keys");
+    feed_add(program->feed, HOOK_CHANNEL);
     node->auth = auth_new(node->loop, node->store, settings->api_key);
     node->catalog = catalog_new(node->loop, node->store);
     node->limits = limits_new(node->loop, node->store, slice_of(node->bus_address));
+    hooks_start(node, settings);
     node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
     listen_start(node, settings);
     loop_on_stop_signal(node->loop, on_stop, program);
@@ -231,6 +265,7 @@ static void program_done(struct program *program)
     timer_stop(&program->drain_timer);
     http_server_close(node->server); /* ends all operations, so the rest is nobody's */
     limits_free(node->limits);
+    hooks_free(node->hooks);
     feed_close(program->feed);
     store_close(node->store);
     bus_close(node->bus);
@@ -243,7 +278,7 @@ static void program_done(struct program *program)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {0};
+    static struct settings settings; /* its lists live as long as the process */
     settings_load(&settings, argc, argv);
     enum log_level level = LOG_LEVEL_INFO;
     (void)log_level_parse(settings.log_level, &level);

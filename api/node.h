@@ -10,6 +10,7 @@
 
 struct auth;
 struct catalog;
+struct hooks;
 struct limits;
 struct watch;
 struct tails;
@@ -22,6 +23,7 @@ struct node {
     struct auth *auth;
     struct catalog *catalog;
     struct limits *limits;
+    struct hooks *hooks;
     struct watch *watch;
     struct tails *tails;
     char bus_address[300]; /* where others publish to us; the watcher name in jobs */

@@ -1,6 +1,8 @@
 /* The document is carried as it was stored; further members are put before its last brace. */
 #include "ops/endpoint_answer.h"
 
+#include "base/json.h"
+
 enum describe_what endpoint_answer_what(const struct op *op)
 {
     AUTO(buf_done) struct buf text = BUF_INIT;
@@ -22,6 +24,19 @@ static void put_worker(struct buf *out, const struct worker_view *worker)
     (void)buf_put_char(out, '}');
 }
 
+/* `part` is the beginning of the document; a secret in it is not shown. */
+static void put_masked(struct buf *out, struct slice document, struct slice part)
+{
+    struct json_member secret = {.name = "webhookSecret"};
+    if (json_scan(document, &secret, 1, NULL) == ERR_OK && secret.value.len > 0) {
+        size_t before = (size_t)(secret.value.ptr - document.ptr);
+        (void)buf_put(out, document.ptr, before);
+        (void)buf_put_str(out, "\"" ENDPOINT_SECRET_MASK "\"");
+        part = slice_from(part, before + secret.value.len);
+    }
+    (void)buf_put_slice(out, part);
+}
+
 void endpoint_answer_put(struct buf *out, const struct endpoint_view *view, enum describe_what what)
 {
     struct slice document = view->document;
@@ -29,7 +44,7 @@ void endpoint_answer_put(struct buf *out, const struct endpoint_view *view, enum
         document.len--;
     }
     document.len -= document.len > 0 ? 1 : 0;
-    (void)buf_put_slice(out, document);
+    put_masked(out, view->document, document);
     (void)buf_printf(out, ",\"version\":%lld", (long long)view->version);
     if (what == DESCRIBE_WORKERS) {
         (void)buf_put_str(out, ",\"workers\":[");

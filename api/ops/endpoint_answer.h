@@ -5,6 +5,9 @@
 #include "op.h"
 #include "queue/queue_manage.h"
 
+#define ENDPOINT_SECRET_MASK \
+    "***" /* stands for webhookSecret; an update with it keeps the old one */
+
 /* What the request asks for: `?includeWorkers=true`. */
 enum describe_what endpoint_answer_what(const struct op *op);
 /* Appends the document with "version" and, when asked for, "workers". */

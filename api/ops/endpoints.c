@@ -164,6 +164,10 @@ static void merge(cJSON *into, const cJSON *changes)
     const cJSON *member;
     cJSON_ArrayForEach(member, changes)
     {
+        if (strcmp(member->string, "webhookSecret") == 0 && cJSON_IsString(member) &&
+            strcmp(member->valuestring, ENDPOINT_SECRET_MASK) == 0) {
+            continue;
+        }
         cJSON *copy = cJSON_Duplicate(member, true);
         if (cJSON_GetObjectItemCaseSensitive(into, member->string) != NULL) {
             (void)cJSON_ReplaceItemInObjectCaseSensitive(into, member->string, copy);

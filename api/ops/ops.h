@@ -14,6 +14,8 @@ void events_start(struct op *op);
 void cancel_start(struct op *op);
 void retry_start(struct op *op);
 void purge_start(struct op *op);
+void webhook_read_start(struct op *op);
+void webhook_redeliver_start(struct op *op);
 void requests_start(struct op *op);
 void health_start(struct op *op);
 void healthz_start(struct op *op);

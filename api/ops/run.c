@@ -6,6 +6,8 @@
 
 #include "base/digest.h"
 #include "base/id.h"
+#include "base/json.h"
+#include "hook.h"
 #include "ops/await.h"
 #include "ops/ops.h"
 #include "ops/submission.h"
@@ -16,6 +18,8 @@ struct idempotency {
 };
 
 static void run_store(struct op *op);
+static enum err run_webhook(struct op *op, struct submit_args *args, struct buf *url,
+                            struct buf *problem);
 static void run_name(struct op *op, char token[TOKEN_SIZE]);
 static void run_identify(struct op *op, struct idempotency *idempotency, struct submit_args *args);
 static void run_stored(struct store_call *call, enum err err, const struct reply *reply);
@@ -38,9 +42,13 @@ static void run_store(struct op *op)
 {
     const struct endpoint *endpoint = op->entry->endpoint;
     AUTO(buf_done) struct buf members = BUF_INIT;
+    AUTO(buf_done) struct buf webhook = BUF_INIT;
     AUTO(buf_done) struct buf problem = BUF_INIT;
     struct submit_args args;
     enum err err = submission_parse(op->request->body, endpoint, &args, &members, &problem);
+    if (err == ERR_OK) {
+        err = run_webhook(op, &args, &webhook, &problem);
+    }
     if (err != ERR_OK) {
         AUTO_STR text = buf_take_str(&problem);
         op_reply_error(op, err, text);
@@ -63,6 +71,18 @@ static void run_store(struct op *op)
     if (op->is_sync) {
         await_begin(op); /* lets the body go: the arguments have been copied */
     }
+}
+
+/* An empty text is none; a URL that could never be told is refused now. */
+static enum err run_webhook(struct op *op, struct submit_args *args, struct buf *url,
+                            struct buf *problem)
+{
+    if (args->webhook.len > 0 && json_unquote(args->webhook, url) != ERR_OK) {
+        args->webhook = SLICE_NONE; /* null */
+    }
+    args->webhook = buf_slice(url);
+    return url->len > 0 ? hook_url_check(hooks_policy(op->node->hooks), args->webhook, problem)
+                        : ERR_OK;
 }
 
 static void run_name(struct op *op, char token[TOKEN_SIZE])

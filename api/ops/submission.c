@@ -126,6 +126,7 @@ enum err submission_parse(struct slice body, const struct endpoint *endpoint,
     if (err == ERR_OK) {
         put_members(found, members);
         args.members = buf_slice(members);
+        args.webhook = found[is_absent(&found[WEBHOOK]) ? WEBHOOK_V2 : WEBHOOK].value;
         *ret_args = args;
     }
     return err;

@@ -266,6 +266,7 @@ static const struct reader_field fields[] = {
     {"payload", 0, 0, 0, read_payload},
     {"streamShape", 0, 0, 0, read_stream_shape},
     {"limits", 0, 0, 0, read_limits},
+    {"webhookSecret", 0, 0, 0, endpoint_read_webhook_secret},
     {"handler", 0, 0, 0, endpoint_read_handler},
     {0},
 };
@@ -397,6 +398,7 @@ void endpoint_free(struct endpoint *endpoint)
     free(endpoint->library);
     free(endpoint->cwd);
     free(endpoint->document);
+    free(endpoint->webhook_secret);
     free(endpoint);
 }
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 
 #define ENDPOINT_DOCUMENT_MAX 65536
+#define WEBHOOK_SECRET_MIN 16 /* bytes of the key */
 
 enum endpoint_type { ENDPOINT_QUEUE };
 enum endpoint_scaler { SCALER_QUEUE_DELAY, SCALER_REQUEST_COUNT };
@@ -51,6 +52,7 @@ struct endpoint {
     int64_t retention_async_s, retention_sync_s; /* 1..604800, defaults 1800 and 60 */
     int64_t run_bytes, runsync_bytes; /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
     enum stream_shape stream_shape;
+    char *webhook_secret; /* "whsec_" and base64, or the key itself; NULL: webhooks are not signed */
     struct limit limits[LIMIT_GROUP_COUNT];
     enum handler_kind handler;
     char **command; /* HANDLER_COMMAND: NULL-terminated argv */
@@ -67,6 +69,8 @@ enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struc
 void endpoint_free(struct endpoint *endpoint);
 AUTO_DEFINE(endpoint_free, struct endpoint *)
 bool endpoint_id_is_valid(struct slice id);
+/* Appends the key that webhooks are signed with; nothing when there is none. */
+void endpoint_put_webhook_key(const struct endpoint *endpoint, struct buf *out);
 /* Largest number waiting at which one more job is accepted: max(50, workersMax * 500). */
 const char *limit_group_name(enum limit_group group); /* "run" */
 int64_t endpoint_waiting_max(const struct endpoint *endpoint);

@@ -45,6 +45,7 @@ struct submit_args {
     struct rate rate;
     struct slice idempotency; /* name unique to key and client, may be empty */
     struct slice body_digest; /* of fixed length, with it */
+    struct slice webhook;     /* URL to be told of the end, may be empty */
 };
 enum submit_outcome {
     SUBMIT_REFUSED = 0,

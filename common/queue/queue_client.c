@@ -26,6 +26,7 @@ void queue_submit(struct store *store, struct store_call *call, struct slice ep,
         NUMBER(args->rate.limit),
         args->idempotency,
         args->body_digest,
+        args->webhook,
     };
     store_eval(store, call, SCRIPT_SUBMIT, ep, argv, COUNT_OF(argv), fn);
 }

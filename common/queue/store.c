@@ -41,6 +41,11 @@ static const struct {
     [SCRIPT_RETRY] = {false, false}, [SCRIPT_STREAM] = {false, true},
     [SCRIPT_SUBMIT] = {true, true},  [SCRIPT_SWEEP] = {false, true},
     [SCRIPT_TAKE] = {false, false},
+    [SCRIPT_HOOK_AGAIN] = {false, true},
+    [SCRIPT_HOOK_DEFER] = {false, true},
+    [SCRIPT_HOOK_DONE] = {false, true},
+    [SCRIPT_HOOK_READ] = {false, true},
+    [SCRIPT_HOOK_TAKE] = {false, false}, /* what was claimed is due again after its lease */
 };
 
 #define NO_SCRIPT SCRIPT_COUNT

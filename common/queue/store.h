@@ -4,7 +4,7 @@
  * its callback, later, or silently by store_detach(). While Redis is away calls wait, in order, for
  * at most wait_ms, then end with ERR_STORE_AWAY; a reconnect with back-off goes on for ever. A call
  * that was on its way when the connection broke is sent again when its transition is safe to repeat
- * (all but take, see store_calls.c), else it ends with ERR_STORE_LOST.
+ * (all but a few, see `traits` in store.c), else it ends with ERR_STORE_LOST.
  * Calls of the same script for the same endpoint in one turn travel as one EVALSHA (group commit).
  */
 #ifndef QUEUE_STORE_H

@@ -71,9 +71,10 @@ class Transitions:
     @staticmethod
     def submit_args(job_id, members='"input":{}', low=False, execution_ms=600000, ttl_ms=DAY_MS,
                      retention_ms=1800000, waiting_max=1500, token=None, watcher="",
-                     rate=("", 0), idempotency=("", "")):
+                     rate=("", 0), idempotency=("", ""), webhook=""):
         return [job_id, members, "l" if low else "", execution_ms, ttl_ms, retention_ms,
-                waiting_max, token or "tk-" + job_id, watcher, *rate, *idempotency]
+                waiting_max, token or "tk-" + job_id, watcher, *rate, *idempotency,
+                webhook]
 
     def read(self, job_id, watcher="", rate=("", 0)):
         reply = self.call("read", job_id, watcher, *rate)[0]

@@ -7,19 +7,21 @@
 -- job is told at once by PUBLISH, and by its next renewal when that was lost.
 local P, id = KEYS[1], ARGV[1]
 --#include now
+--#include hook
 --#include end_job
 --#include rate
 local limited = rate_exceeded(P, now, ARGV[2], ARGV[3])
 if limited then
     return limited
 end
-local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'ag', 'a', 't0', 't1', 'w')
+local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'ag', 'a', 't0', 't1', 'w',
+    'wh')
 local state = job[1]
 if not state then
     return false
 end
 if state == 'Q' or state == 'P' then
-    end_job(P, id, 'X', now, job[4], nil)
+    end_job(P, id, 'X', now, job[4], nil, job[10])
     redis.call('ZREM', P .. (state == 'P' and 'due' or 'ttl'), id)
     redis.call('HINCRBY', P .. 'stats', state == 'Q' and 'inQueue' or 'inProgress', -1)
     if state == 'P' then

@@ -9,6 +9,7 @@
 -- did meanwhile. An endpoint that was made anew keeps what is left.
 local P, left = KEYS[1], tonumber(ARGV[1])
 --#include now
+--#include hook
 --#include end_job
 if redis.call('HEXISTS', P .. 'conf', 'doc') == 1 then
     return {0}
@@ -23,14 +24,14 @@ local function note(id, job)
 end
 local function read(id)
     left = left - 1
-    return redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'ag', 'a')
+    return redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'ag', 'a', 'wh')
 end
 for _, id in ipairs(redis.call('ZRANGE', P .. 'due', 0, left - 1)) do
     local job = read(id)
     redis.call('ZREM', P .. 'due', id)
     if job[1] == 'P' then
         running = running + 1
-        end_job(P, id, 'X', now, job[4], nil)
+        end_job(P, id, 'X', now, job[4], nil, job[7])
         redis.call('PUBLISH', 'mr:agent:' .. job[5], 'stop ' .. id .. ' ' .. job[6])
         note(id, job)
     end
@@ -41,7 +42,7 @@ for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
         local job = read(id)
         if job[1] == 'Q' then
             waiting = waiting + 1
-            end_job(P, id, 'X', now, job[4], nil)
+            end_job(P, id, 'X', now, job[4], nil, job[7])
             redis.call('ZREM', P .. 'ttl', id)
             note(id, job)
         end

@@ -14,7 +14,8 @@ if state == 'Q' or state == 'P' then
     redis.call('HSET', key, 're', ttl)
     return 1
 end
-for _, name in ipairs({key, P .. 'in:' .. id, P .. 'out:' .. id, P .. 'chunks:' .. id}) do
+for _, name in ipairs({key, P .. 'in:' .. id, P .. 'out:' .. id, P .. 'chunks:' .. id,
+    P .. 'wh:' .. id}) do
     local left = redis.call('PTTL', name)
     if left > ttl then
         redis.call('PEXPIRE', name, ttl)

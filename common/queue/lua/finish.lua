@@ -9,11 +9,13 @@
 -- The input of a completed job is given back but its key stays: it is submit's witness.
 local P = KEYS[1]
 --#include now
+--#include hook
 local results, stats = {}, {inQueue = 0, inProgress = 0, completed = 0, failed = 0}
 for i = 1, #ARGV, 4 do
     local id, outcome = ARGV[i], ARGV[i + 2]
     local key = P .. 'job:' .. id
-    local job = redis.call('HMGET', key, 's', 'a', 't0', 't1', 're', 'wt', 'ch', 'r', 'w', 'tk', 't2')
+    local job = redis.call('HMGET', key, 's', 'a', 't0', 't1', 're', 'wt', 'ch', 'r', 'w', 'tk', 't2',
+        'wh')
     local is_held = job[2] == ARGV[i + 1] and (job[1] == 'P' or (job[1] == 'Q' and job[2] ~= '0'))
     local is_again = job[2] == ARGV[i + 1] and job[1] == outcome
     if not is_held and not is_again then
@@ -30,6 +32,9 @@ for i = 1, #ARGV, 4 do
             end
             if job[7] then
                 redis.call('PEXPIRE', P .. 'chunks:' .. id, job[5])
+            end
+            if job[12] then
+                put_hook(P, id, now, job[5], ARGV[i + 3])
             end
             redis.call('ZREM', P .. (job[1] == 'P' and 'due' or 'ttl'), id)
             local gauge = job[1] == 'P' and 'inProgress' or 'inQueue'

@@ -7,16 +7,17 @@
 local P = KEYS[1]
 --#include now
 --#include ring
+--#include hook
 --#include end_job
 --#include lose_job
 local results = {}
 for i = 2, #ARGV, 3 do
     local id = ARGV[i]
-    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 'wt', 'tk', 'r', 'c', 're')
+    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 'wt', 'tk', 'r', 'c', 're', 'wh')
     if job[1] ~= 'P' or job[2] ~= ARGV[i + 1] then
         results[#results + 1] = {0}
     else
-        local state = lose_job(P, id, now, {job[5], job[6], job[7]}, tonumber(ARGV[1]),
+        local state = lose_job(P, id, now, {job[5], job[6], job[7], job[8]}, tonumber(ARGV[1]),
             ARGV[i + 2])
         redis.call('HDEL', P .. 'job:' .. id, 'ag')
         results[#results + 1] = {1, state, job[3] or '', job[4]}

@@ -7,6 +7,7 @@
 -- Invariant: jobs submitted after the first page stay; running jobs are never touched.
 local P, left = KEYS[1], tonumber(ARGV[1])
 --#include now
+--#include hook
 --#include end_job
 --#include rate
 local limited = rate_exceeded(P, now, ARGV[3], ARGV[4])
@@ -18,7 +19,7 @@ local result, removed, more = {0, 0, last}, 0, 0
 for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
     while true do
         local id = redis.call('LINDEX', list, 0)
-        local job = id and redis.call('HMGET', P .. 'job:' .. id, 's', 'n', 're', 'wt', 'tk')
+        local job = id and redis.call('HMGET', P .. 'job:' .. id, 's', 'n', 're', 'wt', 'tk', 'wh')
         if not id or (job[1] == 'Q' and tonumber(job[2]) > last) then
             break
         end
@@ -30,7 +31,7 @@ for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
         redis.call('LPOP', list)
         if job[1] == 'Q' then
             removed = removed + 1
-            end_job(P, id, 'X', now, job[3], nil)
+            end_job(P, id, 'X', now, job[3], nil, job[6])
             redis.call('ZREM', P .. 'ttl', id)
             if job[4] and job[4] ~= '' then
                 result[#result + 1] = id

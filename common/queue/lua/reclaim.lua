@@ -9,6 +9,7 @@
 local P, agent, is_new = KEYS[1], ARGV[1], ARGV[3] == '1'
 --#include now
 --#include ring
+--#include hook
 --#include end_job
 --#include lose_job
 local held, result = {}, {}
@@ -17,12 +18,12 @@ for i = 4, #ARGV do
 end
 for _, id in ipairs(redis.call('ZRANGE', P .. 'due', 0, -1)) do
     local key = P .. 'job:' .. id
-    local job = redis.call('HMGET', key, 's', 'ag', 'wt', 'tk', 'r', 'c', 're')
+    local job = redis.call('HMGET', key, 's', 'ag', 'wt', 'tk', 'r', 'c', 're', 'wh')
     if job[1] == 'P' and job[2] == agent and not held[id] then
         if not is_new then
             job[5] = tonumber(job[5] or 0) - 1
         end
-        local state = lose_job(P, id, now, {job[5], job[6], job[7]}, tonumber(ARGV[2]),
+        local state = lose_job(P, id, now, {job[5], job[6], job[7], job[8]}, tonumber(ARGV[2]),
             '"error":"worker lost: its agent was restarted"')
         redis.call('HDEL', key, 'ag')
         for _, value in ipairs({id, state, job[3] or '', job[4]}) do

@@ -5,11 +5,12 @@
 -- Invariant: the only way out of a final state. Output, error and chunks are gone with the same step;
 -- waiting time and queue TTL start anew; the job goes behind those that wait already. The attempt
 -- grows, so that a late post of the one that failed cannot end it again.
+-- A delivery of the end that is undone is withdrawn.
 local P, id = KEYS[1], ARGV[1]
 --#include now
 --#include ring
 local key = P .. 'job:' .. id
-local job = redis.call('HMGET', key, 's', 't0', 'tl', 'to', 're', 'c', 'r')
+local job = redis.call('HMGET', key, 's', 't0', 'tl', 'to', 're', 'c', 'r', 'wh', 'a')
 if not job[1] or redis.call('HEXISTS', P .. 'stats', 'gone') == 1 then
     return false
 end
@@ -25,6 +26,12 @@ redis.call('PEXPIRE', key, keep)
 redis.call('HSET', key, 's', 'Q', 't0', now, 'tl', now + ttl, 'cu', 0,
     'r', tonumber(job[7] or 0) + 1, 'n', redis.call('HINCRBY', P .. 'stats', 'seq', 1))
 redis.call('HINCRBY', key, 'a', 1)
+if job[8] then
+    redis.call('ZREM', P .. 'hooks', id .. '_' .. job[9])
+    redis.call('UNLINK', P .. 'hook:' .. id .. '_' .. job[9])
+    redis.call('HDEL', P .. 'wh:' .. id, 'st', 'n', 'c', 'er', 'at', 'nx')
+    redis.call('PEXPIRE', P .. 'wh:' .. id, keep)
+end
 redis.call('HDEL', key, 't1', 't2', 'ch', 'rn', 'wt', 'w')
 redis.call('UNLINK', P .. 'out:' .. id, P .. 'chunks:' .. id)
 redis.call('RPUSH', P .. (job[6] == 'l' and 'q:low' or 'q'), id)

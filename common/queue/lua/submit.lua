@@ -1,10 +1,11 @@
 -- submit: stores new jobs and queues them. (-> IN_QUEUE)
 -- KEYS  1: prefix "mr:{ep}:"
--- ARGV  thirteen for each job: id, members (text of "input" and further members for the worker),
+-- ARGV  fourteen for each job: id, members (text of "input" and further members for the worker),
 --       class ('' or 'l' for low priority), execution timeout ms, TTL ms in the queue,
 --       retention ms after the end,
 --       largest number waiting at which one more is accepted, token, watcher ('' for none),
---       rate bucket ('' for none), its limit, idempotency key ('' for none), digest of the body
+--       rate bucket ('' for none), its limit, idempotency key ('' for none), digest of the body,
+--       URL to be told of the end ('' for none)
 -- Returns for each job: 1 stored, 0 refused because too many wait, 2 stored by an earlier try,
 --          3 the idempotency key was used with another body, 4 the endpoint was deleted,
 --          -n rate limit, free in n ms,
@@ -19,7 +20,7 @@ local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'rea
 local waiting, seq = tonumber(stats[1] or 0), tonumber(stats[2] or 0)
 local before = waiting
 local results, normal, low, stored, expiries = {}, {}, {}, {}, {}
-for i = 1, #ARGV, 13 do
+for i = 1, #ARGV, 14 do
     local id, class, ttl = ARGV[i], ARGV[i + 2], tonumber(ARGV[i + 4])
     local keep = 86400000 + ttl + 4 * ARGV[i + 3] + ARGV[i + 5]
     local idem = ARGV[i + 11] ~= '' and P .. 'idem:' .. ARGV[i + 11]
@@ -45,6 +46,11 @@ for i = 1, #ARGV, 13 do
             class ~= '' and 'c' or 'wt', class ~= '' and class or ARGV[i + 8])
         if class ~= '' and ARGV[i + 8] ~= '' then
             redis.call('HSET', key, 'wt', ARGV[i + 8])
+        end
+        if ARGV[i + 13] ~= '' then
+            redis.call('HSET', key, 'wh', 1)
+            redis.call('HSET', P .. 'wh:' .. id, 'url', ARGV[i + 13])
+            redis.call('PEXPIRE', P .. 'wh:' .. id, keep)
         end
         redis.call('PEXPIRE', key, keep)
         expiries[#expiries + 1] = now + ttl

@@ -9,6 +9,7 @@
 local P, left, retries_max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 --#include now
 --#include ring
+--#include hook
 --#include end_job
 --#include lose_job
 local result, handled = {0}, 0
@@ -19,20 +20,20 @@ local function note(id, state, job)
 end
 local function read(id)
     return redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'r', 'c', 't1', 'to',
-        'ag', 'a')
+        'ag', 'a', 'wh')
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, left)) do
     local job = read(id)
     handled = handled + 1
     redis.call('ZREM', P .. 'due', id)
     if job[1] == 'P' and now >= job[7] + job[8] then
-        end_job(P, id, 'T', now, job[4], '"error":"executionTimeout exceeded"')
+        end_job(P, id, 'T', now, job[4], '"error":"executionTimeout exceeded"', job[11])
         redis.call('HINCRBY', P .. 'stats', 'inProgress', -1)
         redis.call('HINCRBY', P .. 'stats', 'failed', 1)
         redis.call('PUBLISH', 'mr:agent:' .. job[9], 'stop ' .. id .. ' ' .. job[10])
         note(id, 'T', job)
     elseif job[1] == 'P' then
-        local state = lose_job(P, id, now, {job[5], job[6], job[4]}, retries_max,
+        local state = lose_job(P, id, now, {job[5], job[6], job[4], job[11]}, retries_max,
             '"error":"worker lost: its agent stopped renewing the lease"')
         note(id, state, job)
     end
@@ -43,7 +44,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ttl', '-inf', now, 'LIMIT'
     handled = handled + 1
     redis.call('ZREM', P .. 'ttl', id)
     if job[1] == 'Q' then
-        end_job(P, id, 'T', now, job[4], '"error":"ttl expired in queue"')
+        end_job(P, id, 'T', now, job[4], '"error":"ttl expired in queue"', job[11])
         redis.call('HINCRBY', P .. 'stats', 'inQueue', -1)
         redis.call('HINCRBY', P .. 'stats', 'failed', 1)
         note(id, 'T', job)

@@ -301,3 +301,24 @@ bool op_has_query(const struct op *op, const char *name)
     AUTO(buf_done) struct buf text = BUF_INIT;
     return http_query(op->request->query, name, &text);
 }
+
+bool op_has_failed(struct op *op, enum err err)
+{
+    if (err == ERR_NOT_FOUND) {
+        op_reply_error(op, err, "there is no such job, or it has expired");
+    } else if (err != ERR_OK) {
+        op_reply_store_error(op, err);
+    }
+    return err != ERR_OK;
+}
+
+bool op_read_job(struct op *op, enum err err, const struct reply *reply, struct job_view *ret_job)
+{
+    if (op_is_limited(op, err, reply)) {
+        return false;
+    }
+    if (err == ERR_OK) {
+        err = queue_read_result(reply, op_id(op), ret_job);
+    }
+    return !op_has_failed(op, err);
+}

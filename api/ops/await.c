@@ -53,17 +53,10 @@ static void await_read(struct store_call *call, enum err err, const struct reply
 {
     struct op *op = container_of(call, struct op, call);
     struct job_view job;
-    if (op_is_limited(op, err, reply)) {
+    if (!op_read_job(op, err, reply, &job)) {
         return;
     }
-    if (err == ERR_OK) {
-        err = queue_read_result(reply, op_id(op), &job);
-    }
-    if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
-    } else if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else if (job_state_is_final(job.state) || op->has_waited || op->node->is_draining) {
+    if (job_state_is_final(job.state) || op->has_waited || op->node->is_draining) {
         op_reply_job(op, &job);
     } else {
         watch_token(&op->waiter, job.token);

@@ -20,17 +20,14 @@ static void cancel_done(struct store_call *call, enum err err, const struct repl
     if (err == ERR_OK) {
         err = queue_cancel_result(reply, op_id(op), &result);
     }
-    if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
-    } else if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else {
-        cancel_announce(op, &result);
-        AUTO(buf_done) struct buf body = BUF_INIT;
-        (void)buf_printf(&body, "{\"id\":\"%s\",\"status\":\"%s\"}", op->id,
-                         job_state_name(result.job.state));
-        op_reply_json(op, 200, buf_slice(&body));
+    if (op_has_failed(op, err)) {
+        return;
     }
+    cancel_announce(op, &result);
+    AUTO(buf_done) struct buf body = BUF_INIT;
+    (void)buf_printf(&body, "{\"id\":\"%s\",\"status\":\"%s\"}", op->id,
+                     job_state_name(result.job.state));
+    op_reply_json(op, 200, buf_slice(&body));
 }
 
 static void cancel_announce(struct op *op, const struct cancel_result *result)

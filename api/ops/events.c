@@ -43,11 +43,7 @@ static void events_read(struct store_call *call, enum err err, const struct repl
     if (err == ERR_OK) {
         err = queue_chunks_result(reply, op_id(op), &page);
     }
-    if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
-    } else if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else {
+    if (!op_has_failed(op, err)) {
         events_begin(op, &page);
     }
 }

@@ -17,11 +17,10 @@ static void retry_done(struct store_call *call, enum err err, const struct reply
     if (err == ERR_OK) {
         err = queue_retry_result(reply, &result);
     }
-    if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
-    } else if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else if (!result.is_queued) {
+    if (op_has_failed(op, err)) {
+        return;
+    }
+    if (!result.is_queued) {
         char detail[96];
         (void)snprintf(detail, sizeof(detail),
                        "the job is %s: only FAILED and TIMED_OUT jobs can be retried",

@@ -39,17 +39,7 @@ static void status_read(struct store_call *call, enum err err, const struct repl
 {
     struct op *op = container_of(call, struct op, call);
     struct job_view job;
-    if (op_is_limited(op, err, reply)) {
-        return;
-    }
-    if (err == ERR_OK) {
-        err = queue_read_result(reply, op_id(op), &job);
-    }
-    if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
-    } else if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else {
+    if (op_read_job(op, err, reply, &job)) {
         op_reply_job(op, &job);
     }
 }

@@ -93,12 +93,11 @@ static void stream_read(struct store_call *call, enum err err, const struct repl
     if (err == ERR_OK) {
         err = queue_stream_result(reply, &page);
     }
-    if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
-    } else if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else if (page.chunk_count > 0 || job_state_is_final(page.state) || op->has_waited ||
-               op->node->is_draining) {
+    if (op_has_failed(op, err)) {
+        return;
+    }
+    if (page.chunk_count > 0 || job_state_is_final(page.state) || op->has_waited ||
+        op->node->is_draining) {
         stream_answer(op, &page);
     } else if (op->must_look) {
         stream_look(op, RATE_NONE);

@@ -25,16 +25,14 @@ static bool log_read(struct op *op, enum err err, const struct reply *reply,
     if (err == ERR_OK) {
         err = queue_hook_log_result(reply, ret_log);
     }
-    if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
-    } else if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else if (!ret_log->has_webhook) {
-        op_reply_error(op, ERR_BAD_REQUEST, "the job was submitted without a webhook");
-    } else {
-        return true;
+    if (op_has_failed(op, err)) {
+        return false;
     }
-    return false;
+    if (!ret_log->has_webhook) {
+        op_reply_error(op, ERR_BAD_REQUEST, "the job was submitted without a webhook");
+        return false;
+    }
+    return true;
 }
 
 static void put_number(struct buf *out, const char *key, int64_t value)

@@ -284,23 +284,24 @@ static void ids_are_checked(void **state)
         "echo-2",
         "a-",
         "systems",
-        "123456789012345678901234567890123456789012345678901234567890"
-        "123"};
-    static const char *const bad[] = {"",
-                                      "-a",
-                                      "A",
-                                      "a_b",
-                                      "a b",
-                                      "a/b",
-                                      "a.b",
-                                      "\xc3\xa4",
-                                      "sys",
-                                      "serverless",
-                                      "templates",
-                                      "pods",
-                                      "{a}",
-                                      "123456789012345678901234567890123456789012345678901234567890"
-                                      "1234"};
+        ("123456789012345678901234567890123456789012345678901234567890"
+         "123")};
+    static const char *const bad[] = {
+        "",
+        "-a",
+        "A",
+        "a_b",
+        "a b",
+        "a/b",
+        "a.b",
+        "\xc3\xa4",
+        "sys",
+        "serverless",
+        "templates",
+        "pods",
+        "{a}",
+        ("123456789012345678901234567890123456789012345678901234567890"
+         "1234")};
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         assert_true(endpoint_id_is_valid(slice_of(good[i])));
     }

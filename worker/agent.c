@@ -14,6 +14,7 @@
 #include "boot.h"
 #include "gpu/gpu.h"
 #include "group.h"
+#include "net/fetch.h"
 #include "plane.h"
 #include "stop.h"
 
@@ -107,6 +108,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     }
     agent->description = describe(agent);
     agent->reaper = reaper_new(loop);
+    agent->fetcher = fetcher_new(loop);
     enum err err = plane_new(agent, &agent->plane);
     if (err != ERR_OK) {
         log_error("plane.no_start", "err=%s", err_name(err));
@@ -335,6 +337,7 @@ void agent_free(struct agent *agent)
     bus_close(agent->bus);
     store_close(agent->store);
     reaper_close(agent->reaper);
+    fetcher_free(agent->fetcher);
     map_done(&agent->workers);
     free(agent->description);
     free(agent);

@@ -13,6 +13,7 @@
 #include "reaper.h"
 
 struct boot;
+struct fetcher;
 struct gpus;
 struct plane;
 struct group;
@@ -32,6 +33,7 @@ struct agent {
     struct store *store;
     struct feed *feed;
     struct bus *bus;
+    struct fetcher *fetcher; /* to the HTTP servers of `server` handlers */
     struct plane *plane;
     struct reaper *reaper;
     struct list groups; /* group.link */

@@ -118,13 +118,31 @@ static void set_url(struct env *env, const struct env_spec *spec, const char *na
     set_name(env, name, text);
 }
 
-static void bind_process(struct env *env, const struct env_spec *spec)
+/* A server is spoken to instead of speaking the worker protocol. */
+static void bind_server(struct env *env, const struct env_spec *spec)
+{
+    AUTO_STR port = xasprintf("%d", spec->server_port);
+    set_name(env, "PORT", port);
+    set_name(env, "PORT_HEALTH", port);
+    set_name(env, "HEALTH_CHECK_PATH", spec->endpoint->server.health_path);
+}
+
+static void bind_plane(struct env *env, const struct env_spec *spec)
 {
     set_url(env, spec, "RUNPOD_WEBHOOK_GET_JOB", "job-take");
     set_url(env, spec, "RUNPOD_WEBHOOK_POST_OUTPUT", "job-done /$ID");
     set_url(env, spec, "RUNPOD_WEBHOOK_POST_STREAM", "job-stream /$ID");
     set_url(env, spec, "RUNPOD_WEBHOOK_JOB_STREAM", "job-stream /$ID");
     set_url(env, spec, "RUNPOD_WEBHOOK_PING", "ping");
+}
+
+static void bind_process(struct env *env, const struct env_spec *spec)
+{
+    if (spec->server_port != 0) {
+        bind_server(env, spec);
+    } else {
+        bind_plane(env, spec);
+    }
     set_name(env, ENV_RUN, spec->run);
     set_name(env, "RUNPOD_POD_ID", spec->worker);
     set_name(env, "RUNPOD_AI_API_KEY", spec->token);

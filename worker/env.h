@@ -16,6 +16,7 @@ struct env_spec {
     int port;             /* of the worker plane on 127.0.0.1 */
     const char *gpu_name; /* "" without one */
     const char *cuda;     /* CUDA_VISIBLE_DEVICES; NULL: leave it alone */
+    int server_port;      /* of a `server` handler: where it shall listen; 0 for all others */
 };
 
 /* NULL-terminated "NAME=value", free with env_free(). The agent's MILLRACE_* settings and secrets

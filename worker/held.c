@@ -3,6 +3,7 @@
 
 #include "base/sm.h"
 #include "ending.h"
+#include "forward.h"
 #include "slot.h"
 
 static const char *const state_names[] = {"running", "stopped", "ending"};
@@ -58,6 +59,7 @@ void held_leave(struct held *held)
     if (slot == NULL) {
         return;
     }
+    forward_free(held);
     list_unlink(&held->slot_link);
     held->slot = NULL;
     report_change(slot->group);

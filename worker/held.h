@@ -10,6 +10,7 @@
 struct slot;
 struct group;
 struct ending;
+struct forward;
 
 enum held_state {
     HELD_RUNNING, /* with its handler */
@@ -32,7 +33,8 @@ struct held {
     unsigned unlisted;           /* pings in a row that did not list it */
     struct stream stream;
     struct progress progress;
-    struct ending *ending; /* HELD_ENDING */
+    struct ending *ending;   /* HELD_ENDING */
+    struct forward *forward; /* while the HTTP server of its slot works on it */
 };
 
 struct held *held_new(struct slot *slot, const struct taken_job *job);

@@ -11,6 +11,7 @@
 #include "env.h"
 #include "gpu/gpu.h"
 #include "plane.h"
+#include "server.h"
 
 void launch_identity(struct slot *slot)
 {
@@ -79,8 +80,10 @@ char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct 
     if (endpoint->handler == HANDLER_LIBRARY) {
         return library_argv(endpoint, exe_dir, problem);
     }
+    char **command =
+        endpoint->handler == HANDLER_SERVER ? endpoint->server.command : endpoint->command;
     size_t count = 0;
-    while (endpoint->command != NULL && endpoint->command[count] != NULL) {
+    while (command != NULL && command[count] != NULL) {
         count++;
     }
     if (count == 0) {
@@ -89,7 +92,7 @@ char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct 
     }
     char **argv = xcalloc(count + 1, sizeof(*argv));
     for (size_t i = 0; i < count; i++) {
-        argv[i] = xstrdup(endpoint->command[i]);
+        argv[i] = xstrdup(command[i]);
     }
     return argv;
 }
@@ -132,6 +135,7 @@ static char **launch_env(const struct slot *slot)
         .port = plane_port(agent->plane),
         .gpu_name = slot->card_count > 0 ? agent->config.gpus->items[slot->cards[0]].name : "",
         .cuda = cuda,
+        .server_port = slot->server != NULL ? slot->server->port : 0,
     };
     return env_build(&spec);
 }
@@ -139,6 +143,12 @@ static char **launch_env(const struct slot *slot)
 enum err launch_process(struct slot *slot, struct buf *problem)
 {
     const struct agent *agent = slot->group->agent;
+    if (slot->group->endpoint->handler == HANDLER_SERVER) {
+        slot->server = server_new(slot, problem);
+        if (slot->server == NULL) {
+            return ERR_IN_USE;
+        }
+    }
     AUTO_STR dir = exe_dir();
     AUTO_STR mark = xasprintf("RUNPOD_AI_API_KEY=%s", slot->token);
     AUTO(launch_free_argv) char **argv = launch_argv(slot->group->endpoint, dir, problem);

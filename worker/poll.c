@@ -33,15 +33,19 @@ struct poll *poll_new(struct slot *slot, struct list *polls, struct http_request
     poll->slot = slot;
     poll->request = request;
     poll->since = ++arrivals;
-    request->op = poll;
-    request->on_gone = poll_gone;
-    timer_start(slot->group->agent->loop, &poll->timer, POLL_MS, poll_due);
+    if (request != NULL) {
+        request->op = poll;
+        request->on_gone = poll_gone;
+        timer_start(slot->group->agent->loop, &poll->timer, POLL_MS, poll_due);
+    }
     return poll;
 }
 
 void poll_answer(struct poll *poll, int status, struct slice body)
 {
-    plane_answer(poll->request, status, body); /* body may be the poll's own */
+    if (poll->request != NULL) {
+        plane_answer(poll->request, status, body); /* body may be the poll's own */
+    }
     poll_free(poll);
 }
 

@@ -11,9 +11,9 @@
 
 struct slot;
 struct poll {
-    struct list link;   /* slot.takes or slot.stops */
-    struct list hungry; /* taker.polls, job-take only, while it may be given jobs */
-    struct http_request *request;
+    struct list link;             /* slot.takes or slot.stops */
+    struct list hungry;           /* taker.polls, job-take only, while it may be given jobs */
+    struct http_request *request; /* NULL: of a server, held until its slot ends it */
     struct slot *slot;
     struct timer timer;
     uint64_t since;  /* order of arrival */
@@ -22,6 +22,7 @@ struct poll {
     struct buf body; /* jobs of the take that is being dealt out */
 };
 
+/* request NULL: no time limit, no answer. */
 struct poll *poll_new(struct slot *slot, struct list *polls, struct http_request *request);
 /* Answers and frees. */
 void poll_answer(struct poll *poll, int status, struct slice body);

@@ -15,6 +15,7 @@
 #include "held.h"
 #include "launch.h"
 #include "lost.h"
+#include "server.h"
 
 #define FIRST_TAKE_MS 420000 /* a cold start may take so long */
 #define REST_MAX_MS 60000
@@ -106,6 +107,12 @@ static void forget_worker(struct slot *slot)
     }
 }
 
+static void drop_server(struct slot *slot)
+{
+    server_free(slot->server);
+    slot->server = NULL;
+}
+
 static void slot_launch(struct slot *slot)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
@@ -118,6 +125,7 @@ static void slot_launch(struct slot *slot)
     slot->version = slot->group->endpoint->version;
     if (!give_cards(slot, &problem) || launch_process(slot, &problem) != ERR_OK) {
         take_back_cards(slot);
+        drop_server(slot);
         slot->crashes++;
         log_warn("worker.no_start", "ep=%s worker=%s tries=%u problem=%s", slot->group->ep,
                  slot->worker, slot->crashes, log_quote(buf_slice(&problem)));
@@ -127,6 +135,9 @@ static void slot_launch(struct slot *slot)
     move(slot, SLOT_STARTING);
     map_put(&slot->group->agent->workers, &slot->node, slice_of(slot->worker));
     process_on_end(slot->process, slot_ended, slot);
+    if (slot->server != NULL) {
+        server_start(slot->server);
+    }
     timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
     log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld", slot->group->ep, slot->worker,
              (int)process_pid(slot->process), (long long)slot->version);
@@ -235,6 +246,9 @@ bool slot_revive(struct slot *slot)
 
 void slot_check(struct slot *slot)
 {
+    if (slot->server != NULL) {
+        server_feed(slot->server);
+    }
     if (slot->state == SLOT_DRAINING && slot->process != NULL && list_is_empty(&slot->jobs)) {
         slot_stop(slot, slot->fate, DRAIN_GRACE_MS);
     }
@@ -284,6 +298,7 @@ static void slot_ended(const struct process_end *end, void *arg)
 {
     struct slot *slot = arg;
     slot->process = NULL;
+    drop_server(slot);
     slot->crashes = is_crash(slot, end) ? slot->crashes + 1 : 0;
     timer_stop(&slot->timer);
     timer_stop(&slot->stop_timer);

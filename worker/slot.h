@@ -25,6 +25,7 @@ enum slot_fate {
 
 #define WORKER_ID_MAX 60
 
+struct server;
 struct slot {
     struct list link; /* group.slots */
     struct group *group;
@@ -34,6 +35,7 @@ struct slot {
     char worker[WORKER_ID_MAX + 1];
     char token[49];
     struct process *process;  /* NULL while resting */
+    struct server *server;    /* of a `server` handler, while the process lives */
     struct list jobs;         /* held.slot_link */
     struct list takes;        /* poll.link, open job-take polls */
     struct list stops;        /* poll.link, open job-stop polls */

@@ -10,6 +10,7 @@
 #include "stop.h"
 
 #include "base/log.h"
+#include "forward.h"
 #include "held.h"
 #include "plane.h"
 #include "slot.h"
@@ -67,6 +68,10 @@ void stop_job(struct held *held)
     log_info("job.stop", "ep=%s job=%s worker=%s", held->group->ep, held->id, slot->worker);
     held_move(held, HELD_STOPPED);
     held->stopped_ms = now_of(slot);
+    if (held->forward != NULL) { /* closing the request is all it takes */
+        forward_stop(held);
+        return;
+    }
     tell(slot);
     if (!timer_is_running(&slot->stop_timer)) {
         timer_start(slot->group->agent->loop, &slot->stop_timer, TELL_MS, stop_step);

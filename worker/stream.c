@@ -99,18 +99,28 @@ static struct loop *loop_of(const struct stream *stream)
     return stream->held->group->agent->loop;
 }
 
+bool stream_has_room(const struct stream *stream)
+{
+    return stream->bytes.len <= STREAM_BUFFER_MAX;
+}
+
 void stream_post(struct stream *stream, struct http_request *request)
 {
+    stream_put(stream, request->body);
+    if (stream_has_room(stream)) {
+        plane_answer(request, 200, SLICE("{}"));
+    } else {
+        park(stream, request);
+    }
+}
+
+void stream_put(struct stream *stream, struct slice body)
+{
     size_t before = stream->bytes.len;
-    if (verdict_chunks(request->body, &stream->bytes, &stream->lens) != ERR_OK) {
-        log_warn("stream.unreadable", "job=%s bytes=%zu", stream->held->id, request->body.len);
+    if (verdict_chunks(body, &stream->bytes, &stream->lens) != ERR_OK) {
+        log_warn("stream.unreadable", "job=%s bytes=%zu", stream->held->id, body.len);
     }
     *total_of(stream) += stream->bytes.len - before;
-    if (stream->bytes.len > STREAM_BUFFER_MAX) {
-        park(stream, request);
-    } else {
-        plane_answer(request, 200, SLICE("{}"));
-    }
     if (stream->bytes.len >= STREAM_FLUSH_BYTES) {
         stream_flush(stream);
     } else if (!timer_is_running(&stream->timer) && !stream_is_empty(stream)) {

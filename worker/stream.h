@@ -26,6 +26,9 @@ void stream_init(struct stream *stream, struct held *held);
 void stream_done(struct stream *stream); /* answers parked posts, drops what is left */
 /* Keeps the chunks of a post and answers it. */
 void stream_post(struct stream *stream, struct http_request *request);
+/* Keeps the chunks of one post's body, whoever brings it. */
+void stream_put(struct stream *stream, struct slice body);
+bool stream_has_room(const struct stream *stream); /* else its source should wait */
 bool stream_is_empty(const struct stream *stream);
 /* Without further delay; ending_flushed() is called when all is stored. */
 void stream_flush(struct stream *stream);

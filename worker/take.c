@@ -13,9 +13,11 @@
 
 #include "base/log.h"
 #include "base/sm.h"
+#include "forward.h"
 #include "held.h"
 #include "lost.h"
 #include "plane.h"
+#include "server.h"
 #include "share.h"
 #include "slot.h"
 #include "url.h"
@@ -181,8 +183,13 @@ static bool hand_out(struct taker *taker, const struct reply *reply, size_t inde
                  log_quote(job.id));
         return false;
     }
-    held_announce_chunks(held_new(poll->slot, &job), job.watchers, SLICE_NONE);
-    put_job(poll, &job);
+    struct held *held = held_new(poll->slot, &job);
+    held_announce_chunks(held, job.watchers, SLICE_NONE);
+    if (poll->slot->server != NULL) {
+        forward_start(held, job.members);
+    } else {
+        put_job(poll, &job);
+    }
     log_debug("job.taken", "ep=%s job=%s worker=%s attempt=%lld", group_of(taker)->ep,
               log_quote(job.id), poll->slot->worker, (long long)job.attempt);
     return true;
@@ -192,7 +199,9 @@ static void answer_polls(struct taker *taker)
 {
     for (size_t i = 0; i < taker->order_count; i++) {
         struct poll *poll = taker->order[i];
-        if (poll != NULL && poll->body.len > 0) {
+        if (poll != NULL && poll->slot->server != NULL) {
+            server_feed(poll->slot->server);
+        } else if (poll != NULL && poll->body.len > 0) {
             if (poll->is_batch) {
                 buf_put_char(&poll->body, ']');
             }

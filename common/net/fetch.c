@@ -3,7 +3,10 @@
  * curl tells which sockets to watch (on_socket) and when to be called again (on_timeout); events go
  * back by curl_multi_socket_action(), after which finished requests are collected. Starting only
  * sets curl's timer, so no callback comes from inside. Names are resolved by curl's own threads;
- * QUICK_EXIT lets a request that is given up leave its thread behind instead of waiting for it. */
+ * QUICK_EXIT lets a request that is given up leave its thread behind instead of waiting for it.
+ *
+ * Pieces of an answer are gathered while curl works and handed out afterwards: inside curl's own
+ * callbacks nothing may be started or cancelled. */
 #include "net/fetch.h"
 
 #include <curl/curl.h>
@@ -15,12 +18,14 @@
 #include "base/list.h"
 
 #define KEPT_CONNECTIONS 64
+#define HEAD_MAX 65536
 
 struct fetcher {
     struct loop *loop;
     CURLM *multi;
     struct timer timer;
     struct list running; /* fetch.link */
+    struct list fed;     /* fetch.fed: have pieces for their owners */
 };
 
 /* One socket that curl wants watched; freed by uv_close. */
@@ -32,15 +37,17 @@ struct watch_socket {
 
 struct fetch {
     struct list link;
+    struct list fed; /* fetcher.fed */
     struct fetcher *fetcher;
     CURL *easy;
     struct curl_slist *headers;
-    struct buf body, answer;
+    struct buf body, head, answer;
     size_t answer_max;
-    bool is_cut, is_refused;
+    bool is_cut, is_refused, is_paused;
     char problem[CURL_ERROR_SIZE];
     fetch_allow_fn allow;
     void *allow_arg;
+    fetch_data_fn on_data;
     fetch_fn fn;
     void *arg;
 };
@@ -128,10 +135,30 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* One header line at a time. Interim answers (100) and the trailer leave no trace. */
+static size_t on_head(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct fetch *fetch = arg;
+    struct slice line = {bytes, size * count};
+    if (slice_starts(line, SLICE("HTTP/"))) {
+        buf_clear(&fetch->head);
+    } else if (line.len > 2) {
+        (void)buf_put_slice(&fetch->head, line);
+    }
+    return fetch->head.len <= HEAD_MAX ? line.len : 0;
+}
+
 /* Keeps what fits; the first byte too many ends the request. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct fetch *fetch = arg;
+    if (fetch->on_data != NULL) {
+        (void)buf_put(&fetch->answer, bytes, size * count);
+        if (!list_is_linked(&fetch->fed)) {
+            list_push(&fetch->fetcher->fed, &fetch->fed);
+        }
+        return size * count;
+    }
     size_t len = size * count, room = fetch->answer_max - fetch->answer.len;
     (void)buf_put(&fetch->answer, bytes, len < room ? len : room);
     fetch->is_cut = len > room;
@@ -177,6 +204,9 @@ static void set_options(struct fetch *fetch, const struct fetch_request *request
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
+    (void)curl_easy_setopt(easy, CURLOPT_NOBODY, strcmp(request->method, "HEAD") == 0 ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->problem);
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 }
@@ -184,10 +214,12 @@ static void set_options(struct fetch *fetch, const struct fetch_request *request
 static void fetch_free(struct fetch *fetch)
 {
     list_unlink(&fetch->link);
+    list_unlink(&fetch->fed);
     (void)curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
     curl_easy_cleanup(fetch->easy);
     curl_slist_free_all(fetch->headers);
     buf_done(&fetch->body);
+    buf_done(&fetch->head);
     buf_done(&fetch->answer);
     free(fetch);
 }
@@ -202,12 +234,14 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *r
     fetch->answer_max = request->response_max;
     fetch->allow = request->allow;
     fetch->allow_arg = request->allow_arg;
+    fetch->on_data = request->on_data;
     fetch->fn = fn;
     fetch->arg = arg;
     set_body(fetch, request->body);
     set_headers(fetch, request->headers);
     set_options(fetch, request);
     list_push(&fetcher->running, &fetch->link);
+    list_init(&fetch->fed);
     ensure(curl_multi_add_handle(fetcher->multi, fetch->easy) == CURLM_OK);
     return fetch;
 }
@@ -215,6 +249,67 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *r
 void fetch_cancel(struct fetch *fetch)
 {
     fetch_free(fetch);
+}
+
+int fetch_status(const struct fetch *fetch)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+struct slice fetch_head(const struct fetch *fetch)
+{
+    return buf_slice(&fetch->head);
+}
+
+struct slice fetch_header(struct slice head, const char *name)
+{
+    while (head.len > 0) {
+        struct slice value = slice_cut(&head, '\n');
+        struct slice key = slice_cut(&value, ':');
+        if (slice_eq_nocase(key, slice_of(name))) {
+            value.len -= value.len > 0 && value.ptr[value.len - 1] == '\r';
+            return slice_trim(value);
+        }
+    }
+    return SLICE_NONE;
+}
+
+/* ---- pieces ---- */
+
+void fetch_pause(struct fetch *fetch)
+{
+    if (!fetch->is_paused) {
+        fetch->is_paused = true;
+        (void)curl_easy_pause(fetch->easy, CURLPAUSE_RECV);
+    }
+}
+
+/* curl may hand over kept bytes at once; they leave in the next turn. */
+void fetch_resume(struct fetch *fetch)
+{
+    if (fetch->is_paused) {
+        fetch->is_paused = false;
+        (void)curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+        timer_start(fetch->fetcher->loop, &fetch->fetcher->timer, 0, on_timer);
+    }
+}
+
+/* The owner may cancel from inside: the fetch is not touched afterwards. */
+static void hand_out(struct fetch *fetch)
+{
+    AUTO(buf_done) struct buf piece = fetch->answer;
+    fetch->answer = BUF_INIT;
+    list_unlink(&fetch->fed);
+    fetch->on_data(fetch, buf_slice(&piece), fetch->arg);
+}
+
+static void hand_out_all(struct fetcher *fetcher)
+{
+    while (!list_is_empty(&fetcher->fed)) {
+        hand_out(container_of(fetcher->fed.next, struct fetch, fed));
+    }
 }
 
 /* ---- the end of a request ---- */
@@ -234,7 +329,9 @@ static void finish(struct fetch *fetch, CURLcode code)
 {
     long status = 0;
     (void)curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
-    struct fetch_result result = {.err = error_of(fetch, code), .body = buf_slice(&fetch->answer)};
+    struct fetch_result result = {.err = error_of(fetch, code),
+                                  .head = buf_slice(&fetch->head),
+                                  .body = buf_slice(&fetch->answer)};
     result.status = result.err == ERR_OK ? (int)status : 0;
     result.problem = result.err == ERR_NO_PERMISSION ? "the address is not allowed"
                      : fetch->problem[0] != '\0'     ? fetch->problem
@@ -247,6 +344,7 @@ static void collect(struct fetcher *fetcher)
 {
     CURLMsg *message;
     int left;
+    hand_out_all(fetcher);
     while ((message = curl_multi_info_read(fetcher->multi, &left)) != NULL) {
         if (message->msg == CURLMSG_DONE) {
             char *fetch = NULL;
@@ -268,6 +366,7 @@ struct fetcher *fetcher_new(struct loop *loop)
     fetcher->multi = curl_multi_init();
     ensure(fetcher->multi != NULL);
     list_init(&fetcher->running);
+    list_init(&fetcher->fed);
     (void)curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     (void)curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
     (void)curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, on_timeout);

@@ -20,17 +20,22 @@ struct fetch_result {
     enum err err;        /* ERR_OK: there is an answer, whatever its status */
     int status;          /* HTTP status, 0 without an answer */
     const char *problem; /* why there is none; borrowed until the callback returns */
+    struct slice head;   /* its header lines, as received; borrowed likewise */
     struct slice body;   /* its first bytes, at most response_max; borrowed likewise */
 };
 typedef void (*fetch_fn)(const struct fetch_result *result, void *arg);
+/* A piece of the answer's body, as soon as it has come; the head is known by then. May start and
+ * cancel, itself too. */
+typedef void (*fetch_data_fn)(struct fetch *fetch, struct slice bytes, void *arg);
 
 struct fetch_request {
     const char *method;         /* "POST"; a body is sent with any method when there is one */
     const char *url;            /* copied */
     const char *const *headers; /* "Name: value", NULL-terminated; copied */
     struct buf *body;           /* taken; NULL for none */
-    uint64_t timeout_ms;        /* for the whole */
+    uint64_t timeout_ms;        /* for the whole; 0: none */
     size_t response_max;        /* what is longer is cut, and the connection closed */
+    fetch_data_fn on_data;      /* takes the body piece by piece instead; NULL: it is kept */
     fetch_allow_fn allow;       /* NULL: every address */
     void *allow_arg;
 };
@@ -41,5 +46,13 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *r
                           void *arg);
 /* No callback comes. Not from inside fetch_allow_fn. */
 void fetch_cancel(struct fetch *fetch);
+/* With on_data: no further pieces are read until resumed. */
+void fetch_pause(struct fetch *fetch);
+void fetch_resume(struct fetch *fetch);
+/* 0 and empty before the head has come. The lines end in CRLF. */
+int fetch_status(const struct fetch *fetch);
+struct slice fetch_head(const struct fetch *fetch);
+/* The first header of that name, any case, trimmed; empty when absent. */
+struct slice fetch_header(struct slice head, const char *name);
 
 #endif

@@ -123,9 +123,11 @@ static enum err read_name(struct reader *reader, const cJSON *value)
 
 static enum err read_type(struct reader *reader, const cJSON *value)
 {
-    if (choice_of(value, (const char *const[]){"QUEUE", NULL}) < 0) {
-        return reader_refuse(reader, "type", value, "use \"QUEUE\"");
+    int choice = choice_of(value, (const char *const[]){"QUEUE", "LOAD_BALANCER", NULL});
+    if (choice < 0) {
+        return reader_refuse(reader, "type", value, "use \"QUEUE\" or \"LOAD_BALANCER\"");
     }
+    reader->endpoint->type = (enum endpoint_type)choice;
     return ERR_OK;
 }
 
@@ -228,6 +230,21 @@ static enum err read_limits(struct reader *reader, const cJSON *value)
     return ERR_OK;
 }
 
+static enum err read_models(struct reader *reader, const cJSON *value)
+{
+    enum err err = reader_strings(reader, "openai.models", value, &reader->endpoint->models);
+    if (err == ERR_OK && reader->endpoint->models[0] == NULL) {
+        return reader_refuse(reader, "openai.models", value, "name at least one model");
+    }
+    return err;
+}
+
+static enum err read_openai(struct reader *reader, const cJSON *value)
+{
+    static const struct reader_field fields[] = {{"models", 0, 0, 0, read_models}, {0}};
+    return reader_fields(reader, "openai", value, fields);
+}
+
 static enum err read_retention(struct reader *reader, const cJSON *value)
 {
     static const struct reader_field fields[] = {
@@ -267,6 +284,7 @@ static const struct reader_field fields[] = {
     {"streamShape", 0, 0, 0, read_stream_shape},
     {"limits", 0, 0, 0, read_limits},
     {"webhookSecret", 0, 0, 0, endpoint_read_webhook_secret},
+    {"openai", 0, 0, 0, read_openai},
     {"handler", 0, 0, 0, endpoint_read_handler},
     {0},
 };
@@ -320,15 +338,21 @@ static enum err check_whole(struct reader *reader)
     if (endpoint->id == NULL) {
         return reader_refuse(reader, "id", NULL, "is required");
     }
-    if (endpoint->command == NULL && endpoint->library == NULL) {
-        return reader_refuse(reader, "handler", NULL,
-                             "is required: {\"command\": [...]} or {\"library\": \"...\"}");
+    if (endpoint->command == NULL && endpoint->library == NULL &&
+        endpoint->server.command == NULL) {
+        return reader_refuse(
+            reader, "handler", NULL,
+            "is required: {\"command\": [...]}, {\"library\": \"...\"} or {\"server\": {...}}");
     }
     if (endpoint->workers_min > endpoint->workers_max) {
         return reader_refuse(reader, "workersMin", NULL, "must not be above workersMax");
     }
     if (endpoint->scaler == SCALER_REQUEST_COUNT && endpoint->scaler_value < 1) {
         return reader_refuse(reader, "scalerValue", NULL, "must be at least 1 for REQUEST_COUNT");
+    }
+    if (endpoint->type == ENDPOINT_LOAD_BALANCER && endpoint->handler != HANDLER_SERVER) {
+        return reader_refuse(reader, "type", NULL,
+                             "LOAD_BALANCER needs {\"handler\": {\"server\": {...}}}");
     }
     return ERR_OK;
 }
@@ -393,6 +417,9 @@ void endpoint_free(struct endpoint *endpoint)
     free(endpoint->env);
     reader_strings_free(endpoint->gpu_types);
     reader_strings_free(endpoint->command);
+    reader_strings_free(endpoint->models);
+    reader_strings_free(endpoint->server.command);
+    free(endpoint->server.health_path);
     free(endpoint->id);
     free(endpoint->name);
     free(endpoint->library);

@@ -10,10 +10,10 @@
 #define ENDPOINT_DOCUMENT_MAX 65536
 #define WEBHOOK_SECRET_MIN 16 /* bytes of the key */
 
-enum endpoint_type { ENDPOINT_QUEUE };
+enum endpoint_type { ENDPOINT_QUEUE, ENDPOINT_LOAD_BALANCER };
 enum endpoint_scaler { SCALER_QUEUE_DELAY, SCALER_REQUEST_COUNT };
 enum stream_shape { STREAM_AUTO, STREAM_LIST, STREAM_OBJECT };
-enum handler_kind { HANDLER_COMMAND, HANDLER_LIBRARY };
+enum handler_kind { HANDLER_COMMAND, HANDLER_LIBRARY, HANDLER_SERVER };
 
 /* Operations that share a rate limit, and how much one key may do. */
 enum limit_group {
@@ -36,6 +36,14 @@ struct endpoint_env {
     char *name, *value;
 };
 
+/* HANDLER_SERVER: a program that serves HTTP on 127.0.0.1. */
+struct endpoint_server {
+    char **command;      /* NULL-terminated argv */
+    int64_t port;        /* 0: the agent picks one; told in PORT */
+    int64_t concurrency; /* jobs at once, 1..1024, default 8 */
+    char *health_path;   /* answers 200 when jobs may come; default "/health" */
+};
+
 struct endpoint {
     char *id;   /* [a-z0-9-]{1,63}, not reserved */
     char *name; /* at most 191 bytes */
@@ -53,11 +61,13 @@ struct endpoint {
     int64_t run_bytes, runsync_bytes; /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
     enum stream_shape stream_shape;
     char *webhook_secret; /* "whsec_" and base64, or the key itself; NULL: webhooks are not signed */
+    char **models; /* names for GET /openai/v1/models, NULL-terminated; NULL: the id is the model */
     struct limit limits[LIMIT_GROUP_COUNT];
     enum handler_kind handler;
     char **command; /* HANDLER_COMMAND: NULL-terminated argv */
     char *library;  /* HANDLER_LIBRARY: path, or a name found beside the agent */
-    char *cwd;      /* NULL: the agent's */
+    struct endpoint_server server;
+    char *cwd; /* NULL: the agent's */
     struct endpoint_env *env;
     size_t env_count;
     int64_t version; /* set by the reader of mr:{ep}:conf, 0 when parsed */

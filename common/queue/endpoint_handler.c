@@ -2,6 +2,7 @@
 #include "queue/endpoint_read.h"
 
 #define ENV_MAX 256
+#define SERVER_CONCURRENCY 8
 
 static enum err read_command(struct reader *reader, const cJSON *value)
 {
@@ -59,24 +60,78 @@ static enum err read_env(struct reader *reader, const cJSON *value)
     return ERR_OK;
 }
 
+static enum err read_server_command(struct reader *reader, const cJSON *value)
+{
+    char ***command = &reader->endpoint->server.command;
+    enum err err = reader_strings(reader, "handler.server.command", value, command);
+    if (err == ERR_OK && ((*command)[0] == NULL || (*command)[0][0] == '\0')) {
+        return reader_refuse(reader, "handler.server.command", value, "name the program to start");
+    }
+    return err;
+}
+
+static bool is_path(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at <= ' ' || *at == 0x7f || *at == '#') {
+            return false;
+        }
+    }
+    return text[0] == '/';
+}
+
+static enum err read_health_path(struct reader *reader, const cJSON *value)
+{
+    if (!reader_is_text(value, 1024) || !is_path(value->valuestring)) {
+        return reader_refuse(reader, "handler.server.healthPath", value,
+                             "use a path that starts with '/', without blanks");
+    }
+    free(reader->endpoint->server.health_path);
+    reader->endpoint->server.health_path = xstrdup(value->valuestring);
+    return ERR_OK;
+}
+
+static enum err read_server(struct reader *reader, const cJSON *value)
+{
+    static const struct reader_field fields[] = {
+        {"command", 0, 0, 0, read_server_command},
+        {"port", OFFSET(server.port), 0, 65535, NULL},
+        {"healthPath", 0, 0, 0, read_health_path},
+        {"concurrency", OFFSET(server.concurrency), 1, 1024, NULL},
+        {0},
+    };
+    struct endpoint_server *server = &reader->endpoint->server;
+    server->concurrency = SERVER_CONCURRENCY;
+    enum err err = reader_fields(reader, "handler.server", value, fields);
+    if (err == ERR_OK && server->command == NULL) {
+        return reader_refuse(reader, "handler.server.command", NULL, "is required");
+    }
+    if (err == ERR_OK && server->health_path == NULL) {
+        server->health_path = xstrdup("/health");
+    }
+    return err;
+}
+
 enum err endpoint_read_handler(struct reader *reader, const cJSON *value)
 {
     static const struct reader_field fields[] = {
-        {"command", 0, 0, 0, read_command},
-        {"library", 0, 0, 0, read_library},
-        {"cwd", 0, 0, 0, read_cwd},
-        {"env", 0, 0, 0, read_env},
-        {0},
+        {"command", 0, 0, 0, read_command}, {"library", 0, 0, 0, read_library},
+        {"server", 0, 0, 0, read_server},   {"cwd", 0, 0, 0, read_cwd},
+        {"env", 0, 0, 0, read_env},         {0},
     };
     enum err err = reader_fields(reader, "handler", value, fields);
     if (err != ERR_OK) {
         return err;
     }
     struct endpoint *endpoint = reader->endpoint;
-    if ((endpoint->command != NULL) == (endpoint->library != NULL)) {
+    int kinds = (endpoint->command != NULL) + (endpoint->library != NULL) +
+                (endpoint->server.command != NULL);
+    if (kinds != 1) {
         return reader_refuse(reader, "handler", value,
-                             "give exactly one of \"command\" and \"library\"");
+                             "give exactly one of \"command\", \"library\" and \"server\"");
     }
-    endpoint->handler = endpoint->command != NULL ? HANDLER_COMMAND : HANDLER_LIBRARY;
+    endpoint->handler = endpoint->command != NULL   ? HANDLER_COMMAND
+                        : endpoint->library != NULL ? HANDLER_LIBRARY
+                                                    : HANDLER_SERVER;
     return ERR_OK;
 }

@@ -22,3 +22,12 @@ def python_handler(name, *args, **env):
 def library_handler(name, **env):
     handler = {"library": str(BUILD / "handlers" / name)}
     return dict(handler, env=env) if env else handler
+
+
+def server_handler(name, *args, concurrency=None, **env):
+    """An HTTP server of tests/e2e/handlers."""
+    handler = python_handler(name, *args, **env)
+    server = {"command": handler.pop("command")}
+    if concurrency:
+        server["concurrency"] = concurrency
+    return {"server": server, **handler}

@@ -5,7 +5,7 @@
 #include <png.h>
 #include <stdatomic.h>
 
-#include "base64.h"
+#include "base/base64.h"
 #include "device.h"
 #include "image.h"
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base64.h"
+#include "base/base64.h"
 #include "device.h"
 #include "image.h"
 #include "millrace.h"

@@ -1,6 +1,6 @@
 /* Base64 with padding (RFC 4648). */
-#ifndef RENDER_BASE64_H
-#define RENDER_BASE64_H
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
 
 #include "base/buf.h"
 

@@ -1,5 +1,5 @@
 /* Three bytes become four characters; the last group is filled up with '='. */
-#include "base64.h"
+#include "base/base64.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -197,9 +197,10 @@ static void on_turn_end(struct loop_hook *hook)
     struct store *store = container_of(hook, struct store, hook);
     while (list_pop(&store->open) != NULL) {
     }
-    if (store_link_is_ready(store->link)) {
-        while (!list_is_empty(&store->waiting)) {
-            batch_send(store, container_of(store->waiting.next, struct store_batch, link));
+    while (!list_is_empty(&store->waiting) && store_link_has_room(store->link)) {
+        batch_send(store, container_of(store->waiting.next, struct store_batch, link));
+        if (!store_link_has_room(store->link)) {
+            store_link_flush(store->link); /* which may make room */
         }
     }
     store_link_flush(store->link);

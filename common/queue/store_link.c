@@ -8,6 +8,7 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <hiredis/sds.h>
 #include <uv.h>
 
 #include "base/id.h"
@@ -16,7 +17,8 @@
 
 #define RETRY_FIRST_MS 50
 #define RETRY_MAX_MS 2000
-#define CONNECT_MS 5000 /* to connect and to be greeted */
+#define CONNECT_MS 5000          /* to connect and to be greeted */
+#define BACKLOG_MAX (256 * 1024) /* what a socket takes at once */
 
 enum link_state { LINK_AWAY, LINK_CONNECTING, LINK_GREETING, LINK_READY };
 
@@ -319,6 +321,11 @@ bool store_link_is_ready(const struct store_link *link)
 const char *store_link_problem(const struct store_link *link)
 {
     return link->problem;
+}
+
+bool store_link_has_room(const struct store_link *link)
+{
+    return link->state == LINK_READY && sdslen(link->watch->context->c.obuf) < BACKLOG_MAX;
 }
 
 void store_link_send(struct store_link *link, struct slice command)

@@ -26,6 +26,10 @@ struct store_link *store_link_new(struct loop *loop, const char *url,
 void store_link_close(struct store_link *link); /* no callback afterwards; accepts NULL */
 bool store_link_is_ready(const struct store_link *link);
 const char *store_link_problem(const struct store_link *link);
+/* Whether more may be sent now: what has not left yet is little. Asked again after each turn of the
+ * loop, because hiredis moves all that is left to the front after each partial write, which makes a
+ * long backlog cost its square. */
+bool store_link_has_room(const struct store_link *link);
 /* Only while ready. Leaves with the next store_link_flush(). */
 void store_link_send(struct store_link *link, struct slice command);
 void store_link_flush(struct store_link *link);

@@ -1,6 +1,7 @@
 /* Registers, beats, converges, says goodbye.
  *
- *   boot (give back what an earlier agent held) -> beat every second and when told to -> converge
+ *   deliver what the spool holds -> boot (give back what else an earlier agent held) -> beat every
+ *   second and when told to -> converge
  *   stop: wish is nothing, drain -> reports are out -> goodbye -> the loop ends
  *
  * The beat's answer is the whole assignment, so a lost message costs a second. While Redis is away
@@ -16,11 +17,13 @@
 #include "group.h"
 #include "net/fetch.h"
 #include "plane.h"
+#include "spool.h"
 #include "stop.h"
 
 #define BEAT_MS 1000
 #define GOODBYE_MS 2000 /* longest wait for the last reports and the goodbye */
 
+static void on_spool_empty(void *arg);
 static void on_booted(struct agent *agent);
 static void beat_start(struct agent *agent);
 static void beat_due(struct timer *timer);
@@ -50,8 +53,13 @@ static void on_store_change(void *arg, bool is_ready)
         return;
     }
     log_info("store.ready", "slots=%lld", (long long)agent->config.slots);
-    list_each (at, &agent->groups) {
-        taker_reclaim(&container_of(at, struct group, link)->taker);
+    list_each (at, &agent->groups) { /* what is still held stays ours before others can take it */
+        struct group *group = container_of(at, struct group, link);
+        lease_renew(group);
+        taker_reclaim(&group->taker);
+    }
+    if (agent->spool != NULL) {
+        spool_deliver(agent->spool);
     }
 }
 
@@ -96,6 +104,38 @@ static void on_message(struct slice channel, struct slice message, void *arg)
     }
 }
 
+static enum err open_spool(struct agent *agent)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    const struct spool_config config = {
+        .loop = agent->loop,
+        .store = agent->store,
+        .bus = agent->bus,
+        .dir = agent->config.spool_dir,
+        .bytes_max = agent->config.spool_max,
+        .on_empty = on_spool_empty,
+        .arg = agent,
+    };
+    if (config.dir == NULL) {
+        return ERR_OK;
+    }
+    enum err err = spool_new(&config, &agent->spool, &problem);
+    if (err != ERR_OK) {
+        log_error("spool.no_start", "problem=%s", log_quote(buf_slice(&problem)));
+    }
+    return err;
+}
+
+/* A job whose result is in the spool must be finished before it could be given back. */
+static void on_spool_empty(void *arg)
+{
+    struct agent *agent = arg;
+    if (!agent->is_booted && agent->boot == NULL && !agent->is_stopping) {
+        agent->boot = boot_start(agent, on_booted);
+    }
+    agent_check_stopped(agent);
+}
+
 struct agent *agent_new(struct loop *loop, const struct agent_config *config)
 {
     struct agent *agent = xcalloc(1, sizeof(*agent));
@@ -120,10 +160,16 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     agent->store = store_new(loop, &store);
     agent->bus = bus_new(loop);
     agent->feed = feed_new(loop, config->redis_url, on_message, agent);
+    if (open_spool(agent) != ERR_OK) {
+        agent_free(agent);
+        return NULL;
+    }
     AUTO_STR channel = xasprintf("mr:agent:%s", config->id);
     feed_add(agent->feed, channel);
     feed_add(agent->feed, "mr:conf");
-    agent->boot = boot_start(agent, on_booted);
+    if (agent->spool == NULL || spool_is_empty(agent->spool)) {
+        agent->boot = boot_start(agent, on_booted);
+    } /* else its delivery starts when the store is ready */
     return agent;
 }
 
@@ -259,6 +305,9 @@ void agent_stop(struct agent *agent)
 
 static bool is_quiet(const struct agent *agent)
 {
+    if (agent->spool != NULL && !spool_is_empty(agent->spool) && store_is_ready(agent->store)) {
+        return false;
+    }
     list_each (at, &agent->groups) {
         if (!report_is_sent(&container_of(at, struct group, link)->report)) {
             return false;
@@ -328,6 +377,7 @@ void agent_free(struct agent *agent)
     timer_stop(&agent->goodbye_timer);
     store_detach(&agent->beat_call);
     store_detach(&agent->goodbye_call);
+    spool_close(agent->spool); /* ends what it writes while those who wait for it are there */
     boot_free(agent->boot);
     feed_close(agent->feed);
     list_each_safe (at, &agent->groups) {

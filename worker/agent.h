@@ -17,6 +17,7 @@ struct fetcher;
 struct gpus;
 struct plane;
 struct group;
+struct spool;
 
 struct agent_config {
     const char *id;
@@ -25,6 +26,8 @@ struct agent_config {
     const char *run; /* random, the mark of this agent in the environment of its handlers */
     struct keeper *keeper;
     struct gpus *gpus;
+    const char *spool_dir; /* NULL: what Redis cannot take waits in memory */
+    size_t spool_max;      /* bytes */
 };
 
 struct agent {
@@ -36,8 +39,9 @@ struct agent {
     struct fetcher *fetcher; /* to the HTTP servers of `server` handlers */
     struct plane *plane;
     struct reaper *reaper;
-    struct list groups; /* group.link */
-    struct map workers; /* slot.node, by worker id: whom the plane may answer */
+    struct spool *spool; /* NULL without a folder for it */
+    struct list groups;  /* group.link */
+    struct map workers;  /* slot.node, by worker id: whom the plane may answer */
     char host[256];
     char *description;     /* JSON for the beat */
     size_t buffered_bytes; /* results and chunks not stored yet */

@@ -1,23 +1,28 @@
 /*   last chunk stored -> finish | lost -> announce -> tell the post -> forget the job
  *
- * The members stay in memory until Redis has them: an outage costs the handler nothing, and the
- * lease goes on being renewed as soon as Redis is back. A reply that makes no sense is tried again
- * a few times; then the job is left to its lease, loudly. */
+ * A result that Redis does not take within SPOOL_MS (at once when it is away) goes to the spool
+ * with the chunks before it: then it is safe, the handler gets its answer and the job is the
+ * spool's. Without a spool, or when that is full, it stays here in memory until Redis has it; a
+ * loss always does, another start of the agent would find it anyway. A reply that makes no sense is
+ * tried again a few times; then the job is left to its lease, loudly. */
 #include "ending.h"
 
 #include "base/log.h"
 #include "group.h"
 #include "held.h"
+#include "spool.h"
 
 #define RETRY_MS 500
 #define BAD_REPLIES_MAX 5
+#define SPOOL_MS 2000
 
 struct ending {
     struct held *held;
     enum ending_kind kind;
     struct buf members;
     struct store_call call;
-    struct timer retry;
+    struct timer retry, patience;
+    struct spool_put *put; /* while it is being written to the spool */
     ending_fn fn;
     void *arg;
     unsigned bad_replies;
@@ -28,7 +33,18 @@ static void ending_store(struct ending *ending);
 static void ending_finished(struct store_call *call, enum err err, const struct reply *reply);
 static void ending_lost(struct store_call *call, enum err err, const struct reply *reply);
 static void ending_again(struct ending *ending, enum err err);
+static void ending_spool(struct timer *timer);
+static void ending_spooled(enum err err, void *arg);
 static void ending_end(struct ending *ending);
+
+static void may_spool(struct ending *ending)
+{
+    const struct agent *agent = ending->held->group->agent;
+    if (agent->spool != NULL && ending->kind != ENDING_LOST) {
+        timer_start(agent->loop, &ending->patience, store_is_ready(agent->store) ? SPOOL_MS : 0,
+                    ending_spool);
+    }
+}
 
 void ending_start(struct held *held, enum ending_kind kind, struct buf *members)
 {
@@ -42,6 +58,7 @@ void ending_start(struct held *held, enum ending_kind kind, struct buf *members)
     held->group->agent->buffered_bytes += ending->members.len;
     held_move(held, HELD_ENDING);
     held_leave(held);
+    may_spool(ending);
     if (stream_is_empty(&held->stream)) {
         ending_store(ending);
     } else {
@@ -164,6 +181,35 @@ static void ending_again(struct ending *ending, enum err err)
     timer_start(held->group->agent->loop, &ending->retry, RETRY_MS, retry_due);
 }
 
+static void ending_spool(struct timer *timer)
+{
+    struct ending *ending = container_of(timer, struct ending, patience);
+    const struct held *held = ending->held;
+    AUTO(buf_done) struct buf chunks = BUF_INIT;
+    struct parcel parcel = {
+        .ep = group_ep(held->group),
+        .job = slice_of(held->id),
+        .worker = slice_of(held->worker),
+        .attempt = held->attempt,
+        .is_failed = ending->kind == ENDING_FAILED,
+        .members = buf_slice(&ending->members),
+    };
+    parcel.first = stream_put_unstored(&held->stream, &chunks, &parcel.chunk_count);
+    parcel.chunks = buf_slice(&chunks);
+    ending->put = spool_put(held->group->agent->spool, &parcel, ending_spooled, ending);
+}
+
+static void ending_spooled(enum err err, void *arg)
+{
+    struct ending *ending = arg;
+    ending->put = NULL;
+    if (err == ERR_OK) {
+        log_info("job.spooled", "ep=%s job=%s attempt=%lld bytes=%zu", ending->held->group->ep,
+                 ending->held->id, (long long)ending->held->attempt, ending->members.len);
+        ending_end(ending);
+    }
+}
+
 static void ending_end(struct ending *ending)
 {
     if (ending->fn != NULL) {
@@ -182,6 +228,10 @@ void ending_free(struct held *held)
     held->group->agent->buffered_bytes -= ending->members.len;
     store_detach(&ending->call);
     timer_stop(&ending->retry);
+    timer_stop(&ending->patience);
+    if (ending->put != NULL) {
+        spool_put_drop(ending->put);
+    }
     buf_done(&ending->members);
     free(ending);
 }

@@ -37,6 +37,7 @@ struct held *held_new(struct slot *slot, const struct taken_job *job)
     held->id = slice_dup(job->id);
     held->token = slice_dup(job->token);
     held->watchers = slice_dup(job->watchers);
+    held->worker = slice_dup(job->worker);
     held->attempt = job->attempt;
     held->execution_ms = job->execution_ms;
     held->since_ms = loop_now_ms(slot->group->agent->loop);
@@ -77,6 +78,7 @@ void held_free(struct held *held)
     free(held->id);
     free(held->token);
     free(held->watchers);
+    free(held->worker);
     free(held);
     agent_check_stopped(agent);
 }

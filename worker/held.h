@@ -25,6 +25,7 @@ struct held {
     struct slot *slot; /* NULL once it has left its handler */
     unsigned state;
     char *id, *token, *watchers;
+    char *worker; /* id of the process that was given it */
     int64_t attempt, execution_ms;
     uint64_t since_ms;           /* taken */
     uint64_t stopped_ms;         /* HELD_STOPPED since */

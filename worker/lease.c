@@ -63,11 +63,15 @@ static void stop_overdue(struct group *group)
 static void lease_due(struct timer *timer)
 {
     struct group *group = container_of(timer, struct group, lease.timer);
-    if (list_is_empty(&group->jobs)) {
-        return;
+    if (!list_is_empty(&group->jobs)) {
+        lease_start(group);
+        stop_overdue(group);
+        lease_renew(group);
     }
-    lease_start(group);
-    stop_overdue(group);
+}
+
+void lease_renew(struct group *group)
+{
     if (store_call_is_waiting(&group->lease.call)) {
         return;
     }

@@ -13,7 +13,8 @@ struct lease {
 };
 
 struct group;
-void lease_start(struct group *group); /* harmless when it runs */
+void lease_start(struct group *group);
+void lease_renew(struct group *group); /* now, out of turn */ /* harmless when it runs */
 void lease_done(struct lease *lease);
 
 #endif

@@ -10,8 +10,9 @@
 #include "gpu/gpu.h"
 
 struct settings {
-    const char *redis, *node_id, *log_level, *fake_gpus;
+    const char *redis, *node_id, *log_level, *fake_gpus, *spool;
     int64_t slots; /* -1: by the machine */
+    int64_t spool_max_mb;
 };
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
@@ -36,6 +37,20 @@ static void load(struct settings *settings, int argc, char **argv)
          .argument = "N",
          .max = 1000,
          .help = "handler processes it may run (default: one per GPU, else one per core)"},
+        {.name = "spool",
+         .kind = CONFIG_STRING,
+         .target = &settings->spool,
+         .argument = "DIR",
+         .help =
+             "where results wait while Redis is away (default: in memory); for this agent alone"},
+        {.name = "spool-max-mb",
+         .kind = CONFIG_INT,
+         .target = &settings->spool_max_mb,
+         .argument = "MB",
+         .fallback = "1024",
+         .min = 1,
+         .max = 1048576,
+         .help = "the most that may wait there; what is more waits in memory"},
         {.name = "log-level",
          .kind = CONFIG_STRING,
          .target = &settings->log_level,
@@ -151,6 +166,8 @@ int main(int argc, char **argv)
         .run = run_id,
         .keeper = keeper,
         .gpus = &gpus,
+        .spool_dir = settings.spool,
+        .spool_max = (size_t)settings.spool_max_mb << 20,
     };
     int status = run(&config);
     keeper_free(keeper);

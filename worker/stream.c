@@ -13,6 +13,7 @@
 #include "group.h"
 #include "held.h"
 #include "net/bus_chunks.h"
+#include "parcel.h"
 #include "plane.h"
 #include "stop.h"
 #include "verdict.h"
@@ -55,6 +56,17 @@ void stream_init(struct stream *stream, struct held *held)
 bool stream_is_empty(const struct stream *stream)
 {
     return stream->lens.len == 0;
+}
+
+int64_t stream_put_unstored(const struct stream *stream, struct buf *out, size_t *ret_count)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < chunk_count(stream); i++) {
+        parcel_put_chunk(out, (struct slice){stream->bytes.ptr + at, chunk_len(stream, i)});
+        at += chunk_len(stream, i);
+    }
+    *ret_count = chunk_count(stream);
+    return stream->next;
 }
 
 /* ---- posts ---- */

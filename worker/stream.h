@@ -26,6 +26,8 @@ void stream_init(struct stream *stream, struct held *held);
 void stream_done(struct stream *stream); /* answers parked posts, drops what is left */
 /* Keeps the chunks of a post and answers it. */
 void stream_post(struct stream *stream, struct http_request *request);
+/* Appends what the store has not confirmed, as parcel chunks; the index of the first of them. */
+int64_t stream_put_unstored(const struct stream *stream, struct buf *out, size_t *ret_count);
 /* Keeps the chunks of one post's body, whoever brings it. */
 void stream_put(struct stream *stream, struct slice body);
 bool stream_has_room(const struct stream *stream); /* else its source should wait */

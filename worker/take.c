@@ -20,6 +20,7 @@
 #include "server.h"
 #include "share.h"
 #include "slot.h"
+#include "spool.h"
 #include "url.h"
 
 #define BELL_SECONDS "1"
@@ -36,7 +37,7 @@ static void reclaim_stored(struct store_call *call, enum err err, const struct r
 
 static const char *const state_names[] = {"idle", "taking", "listening", "reclaiming", "paused"};
 static const uint32_t moves[] = {
-    [TAKER_IDLE] = SM_TO(TAKER_TAKING) | SM_TO(TAKER_RECLAIMING),
+    [TAKER_IDLE] = SM_TO(TAKER_TAKING) | SM_TO(TAKER_RECLAIMING) | SM_TO(TAKER_PAUSED),
     [TAKER_TAKING] = SM_TO(TAKER_IDLE) | SM_TO(TAKER_LISTENING) | SM_TO(TAKER_PAUSED),
     [TAKER_LISTENING] = SM_TO(TAKER_IDLE),
     [TAKER_RECLAIMING] = SM_TO(TAKER_IDLE) | SM_TO(TAKER_PAUSED),
@@ -115,8 +116,12 @@ static void taker_next(struct taker *taker)
     }
     if (taker->needs_reclaim) {
         reclaim_start(taker);
-    } else if (!list_is_empty(&taker->polls)) {
+    } else if (list_is_empty(&taker->polls)) {
+        return;
+    } else if (store_is_ready(group_of(taker)->agent->store)) {
         take_start(taker);
+    } else { /* a take that waits for the store would go before the renewals at its return */
+        pause_start(taker);
     }
 }
 
@@ -289,23 +294,35 @@ void taker_reclaim(struct taker *taker)
     taker_next(taker);
 }
 
+static void add_spooled(struct slice job, int64_t attempt, void *arg)
+{
+    (void)attempt;
+    buf_put(arg, &job, sizeof(job));
+}
+
+/* Ids of all that is here: with a handler, on its way to the store, in the spool. As slices. */
+static void put_held(const struct group *group, struct buf *out)
+{
+    list_each (at, &group->jobs) {
+        struct slice id = slice_of(container_of(at, struct held, group_link)->id);
+        buf_put(out, &id, sizeof(id));
+    }
+    if (group->agent->spool != NULL) {
+        spool_each(group->agent->spool, group_ep(group), add_spooled, out);
+    }
+}
+
 static void reclaim_start(struct taker *taker)
 {
     struct group *group = group_of(taker);
-    size_t count = 0, at_most = 0;
-    list_each (at, &group->jobs) {
-        at_most++;
-    }
-    AUTO_STR memory = xcalloc(at_most + 1, sizeof(struct slice));
-    struct slice *held = (struct slice *)(void *)memory;
-    list_each (at, &group->jobs) {
-        held[count++] = slice_of(container_of(at, struct held, group_link)->id);
-    }
+    AUTO(buf_done) struct buf ids = BUF_INIT;
+    put_held(group, &ids);
     taker->needs_reclaim = false;
     move(taker, TAKER_RECLAIMING);
     queue_reclaim(group->agent->store, &taker->call, group_ep(group),
                   slice_of(group->agent->config.id), group_retries(group), RECLAIM_RECONNECTED,
-                  held, count, reclaim_stored);
+                  (const struct slice *)(const void *)ids.ptr, ids.len / sizeof(struct slice),
+                  reclaim_stored);
 }
 
 static void reclaim_stored(struct store_call *call, enum err err, const struct reply *reply)

@@ -88,6 +88,8 @@ static void add_agent(struct up *up, size_t index)
         child_arg(child, "--slots");
         child_arg(child, "%d", (int)up->options.slots);
     }
+    child_arg(child, "--spool");
+    child_arg(child, "%s/spool/agent-%zu", up->data.dir, index);
 }
 
 /* One machine is its own world: webhooks may reach loopback and private addresses. */

@@ -83,6 +83,12 @@ class RawWorker:
         status, _, _ = self.post("RUNPOD_WEBHOOK_POST_OUTPUT", job_id, body, stream)
         assert status == 200
 
+    def post_later(self, job_id, body):
+        """done() in a thread."""
+        thread = threading.Thread(target=self.done, args=(job_id, body), daemon=True)
+        thread.start()
+        return thread
+
     def progress(self, job_id, output):
         self.done(job_id, json.dumps({"status": "IN_PROGRESS", "output": output}))
 

@@ -1,0 +1,604 @@
+/*   put:      bytes -> (thread) seal, write, fsync, rename, fsync the folder -> file -> told
+ *   deliver:  first file -> (thread) read -> append a page ... -> finish -> announce -> unlink ->
+ * next
+ *
+ * Files are read and written in libuv's threads, each on an own struct job that the loop does not
+ * touch meanwhile. One delivery at a time, oldest first: it is the exception, and order keeps it
+ * simple. A file that is damaged, or that Redis cannot make sense of, is set aside as NAME.bad,
+ * loudly. An error of the store means waiting.
+ *
+ * What must never happen: a result is told to be safe and is not. So the name comes last, and a
+ * write that fails anywhere leaves nothing and says so. */
+#include "spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/log.h"
+
+#define RETRY_MS 500
+#define BAD_REPLIES_MAX 5
+#define PAGE_BYTES ((size_t)4 << 20)
+#define READ_MAX ((size_t)256 << 20)
+
+struct spool_file {
+    struct list link; /* spool.files */
+    char *name;       /* owned, "ep.job.attempt.spool" */
+    struct parcel id; /* ep, job and attempt, in name */
+    size_t size;
+};
+
+/* One piece of work in a thread. */
+struct work {
+    uv_work_t uv;
+    struct spool *spool;
+    char *path;       /* owned */
+    struct buf bytes; /* what to write, or what was read */
+    enum err err;     /* how it went */
+    int error_number; /* errno of what failed */
+};
+
+struct spool_put {
+    struct work work;
+    char *name; /* owned */
+    spool_fn fn;
+    void *arg;
+    bool is_dropped;
+};
+
+struct spool {
+    struct spool_config config;
+    char *dir;
+    int dir_fd, lock_fd;
+    size_t bytes;      /* of all files, those being written too */
+    size_t busy;       /* works in threads */
+    struct list files; /* spool_file.link, oldest first */
+    bool is_told_full;
+    bool is_closing;
+    /* the delivery on its way; of files.next */
+    bool is_delivering;
+    struct work work;
+    struct parcel parcel; /* in work.bytes */
+    struct slice rest;    /* chunks that are not stored yet */
+    int64_t next;         /* index of the first of them */
+    size_t in_flight;     /* chunks of the append on its way */
+    struct slice after;   /* rest once it is stored */
+    unsigned bad_replies;
+    struct store_call call;
+    struct timer retry;
+};
+
+static void deliver_read(struct spool *spool);
+static void deliver_opened(uv_work_t *uv, int status);
+static void deliver_append(struct spool *spool);
+static void deliver_appended(struct store_call *call, enum err err, const struct reply *reply);
+static void deliver_finish(struct spool *spool);
+static void deliver_finished(struct store_call *call, enum err err, const struct reply *reply);
+static void deliver_end(struct spool *spool);
+static void deliver_later(struct spool *spool, enum err err);
+
+/* ---- files ---- */
+
+static struct spool_file *file_first(const struct spool *spool)
+{
+    return container_of(spool->files.next, struct spool_file, link);
+}
+
+static struct spool_file *file_add(struct spool *spool, const char *name, size_t size)
+{
+    struct spool_file *file = xcalloc(1, sizeof(*file));
+    file->name = xstrdup(name);
+    file->size = size;
+    if (parcel_parse_name(slice_of(file->name), &file->id) != ERR_OK) {
+        free(file->name);
+        free(file);
+        return NULL;
+    }
+    list_push(&spool->files, &file->link);
+    return file;
+}
+
+static void file_free(struct spool_file *file)
+{
+    list_unlink(&file->link);
+    free(file->name);
+    free(file);
+}
+
+static char *path_of(const struct spool *spool, const char *name)
+{
+    return xasprintf("%s/%s", spool->dir, name);
+}
+
+/* ---- opening ---- */
+
+static enum err refuse(struct buf *problem, const char *what, const char *path)
+{
+    int number = errno;
+    buf_printf(problem, "%s %s: %s", what, path, strerror(number));
+    return err_from_errno(number);
+}
+
+static enum err make_dirs(const char *dir, struct buf *problem)
+{
+    AUTO_STR path = xstrdup(dir);
+    for (char *at = path + 1; at[-1] != '\0'; at++) {
+        if (*at == '/' || *at == '\0') {
+            char kept = *at;
+            *at = '\0';
+            if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+                return refuse(problem, "cannot make", path);
+            }
+            *at = kept;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err lock(struct spool *spool, struct buf *problem)
+{
+    spool->dir_fd = open(spool->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (spool->dir_fd < 0) {
+        return refuse(problem, "cannot open", spool->dir);
+    }
+    spool->lock_fd = openat(spool->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (spool->lock_fd < 0) {
+        return refuse(problem, "cannot write to", spool->dir);
+    }
+    if (flock(spool->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        buf_printf(problem, "%s is in use by another agent", spool->dir);
+        return ERR_IN_USE;
+    }
+    return ERR_OK;
+}
+
+static bool has_suffix(struct slice name, struct slice suffix)
+{
+    return name.len >= suffix.len && slice_eq(slice_from(name, name.len - suffix.len), suffix);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct timespec *left = a, *right = b;
+    if (left->tv_sec != right->tv_sec) {
+        return left->tv_sec < right->tv_sec ? -1 : 1;
+    }
+    return left->tv_nsec < right->tv_nsec ? -1 : left->tv_nsec > right->tv_nsec;
+}
+
+struct found {
+    struct timespec time; /* first, for by_time() */
+    char *name;
+    size_t size;
+};
+
+static void find_one(struct spool *spool, const char *name, struct buf *found)
+{
+    struct stat stat;
+    if (has_suffix(slice_of(name), SLICE(".new"))) { /* never finished, so never told */
+        (void)unlinkat(spool->dir_fd, name, 0);
+    } else if (has_suffix(slice_of(name), SLICE(".spool")) &&
+               fstatat(spool->dir_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+               S_ISREG(stat.st_mode)) {
+        struct found one = {stat.st_mtim, xstrdup(name), (size_t)stat.st_size};
+        buf_put(found, &one, sizeof(one));
+    }
+}
+
+/* What an earlier agent left, oldest first. */
+static void find_all(struct spool *spool)
+{
+    AUTO(buf_done) struct buf found = BUF_INIT;
+    DIR *dir = opendir(spool->dir);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        find_one(spool, entry->d_name, &found);
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    struct found *items = (struct found *)(void *)found.ptr;
+    size_t count = found.len / sizeof(*items);
+    if (count > 1) {
+        qsort(items, count, sizeof(*items), by_time);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (file_add(spool, items[i].name, items[i].size) != NULL) {
+            spool->bytes += items[i].size;
+        }
+        free(items[i].name);
+    }
+    if (count > 0) {
+        log_info("spool.found", "files=%zu bytes=%zu", count, spool->bytes);
+    }
+}
+
+enum err spool_new(const struct spool_config *config, struct spool **ret_spool, struct buf *problem)
+{
+    struct spool *spool = xcalloc(1, sizeof(*spool));
+    spool->config = *config;
+    spool->dir = xstrdup(config->dir);
+    spool->dir_fd = spool->lock_fd = -1;
+    list_init(&spool->files);
+    enum err err = make_dirs(spool->dir, problem);
+    if (err == ERR_OK) {
+        err = lock(spool, problem);
+    }
+    if (err != ERR_OK) {
+        spool_close(spool);
+        return err;
+    }
+    find_all(spool);
+    *ret_spool = spool;
+    return ERR_OK;
+}
+
+void spool_close(struct spool *spool)
+{
+    if (spool == NULL) {
+        return;
+    }
+    spool->is_closing = true;
+    while (spool->busy > 0) {
+        (void)uv_run(loop_uv(spool->config.loop), UV_RUN_ONCE);
+    }
+    store_detach(&spool->call);
+    timer_stop(&spool->retry);
+    while (!list_is_empty(&spool->files)) {
+        file_free(file_first(spool));
+    }
+    if (spool->lock_fd >= 0) {
+        (void)close(spool->lock_fd);
+    }
+    if (spool->dir_fd >= 0) {
+        (void)close(spool->dir_fd);
+    }
+    buf_done(&spool->work.bytes);
+    free(spool->work.path);
+    free(spool->dir);
+    free(spool);
+}
+
+bool spool_is_empty(const struct spool *spool)
+{
+    return list_is_empty(&spool->files);
+}
+
+void spool_each(const struct spool *spool, struct slice ep, spool_job_fn fn, void *arg)
+{
+    list_each (at, &spool->files) {
+        const struct spool_file *file = container_of(at, struct spool_file, link);
+        if (slice_eq(file->id.ep, ep)) {
+            fn(file->id.job, file->id.attempt, arg);
+        }
+    }
+}
+
+/* ---- put ---- */
+
+static void fail(struct work *work)
+{
+    work->error_number = errno;
+    work->err = err_from_errno(errno);
+}
+
+static bool write_all(int fd, struct slice bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t done = write(fd, bytes.ptr, bytes.len);
+        if (done < 0 && errno != EINTR) {
+            return false;
+        }
+        bytes = slice_from(bytes, done > 0 ? (size_t)done : 0);
+    }
+    return true;
+}
+
+/* In a thread. */
+static void put_write(uv_work_t *uv)
+{
+    struct work *work = container_of(uv, struct work, uv);
+    parcel_seal(&work->bytes);
+    AUTO_STR temporary = xasprintf("%s.new", work->path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        fail(work);
+        return;
+    }
+    bool is_ok = write_all(fd, buf_slice(&work->bytes)) && fsync(fd) == 0 &&
+                 rename(temporary, work->path) == 0 && fsync(work->spool->dir_fd) == 0;
+    if (!is_ok) {
+        fail(work);
+        (void)unlink(temporary);
+        (void)unlink(work->path);
+    }
+    (void)close(fd);
+}
+
+static void put_free(struct spool_put *put)
+{
+    buf_done(&put->work.bytes);
+    free(put->work.path);
+    free(put->name);
+    free(put);
+}
+
+static void tell_full(struct spool *spool, const char *reason)
+{
+    if (!spool->is_told_full) {
+        spool->is_told_full = true;
+        log_error("spool.full", "bytes=%zu reason=%s then=\"results wait in memory\"", spool->bytes,
+                  log_quote(slice_of(reason)));
+    }
+}
+
+static void put_done(struct spool_put *put)
+{
+    struct spool *spool = put->work.spool;
+    enum err err = put->work.err;
+    size_t size = put->work.bytes.len;
+    if (err != ERR_OK) {
+        spool->bytes -= size;
+        tell_full(spool, strerror(put->work.error_number));
+    } else if (put->is_dropped) {
+        (void)unlink(put->work.path);
+        spool->bytes -= size;
+    } else {
+        spool->is_told_full = false;
+        (void)file_add(spool, put->name, size);
+    }
+    if (!put->is_dropped) {
+        put->fn(err, put->arg);
+    }
+    put_free(put);
+    spool_deliver(spool);
+}
+
+static void put_written(uv_work_t *uv, int status)
+{
+    struct work *work = container_of(uv, struct work, uv);
+    (void)status;
+    work->spool->busy--;
+    put_done(container_of(work, struct spool_put, work));
+}
+
+/* In a thread, for nothing: the answer comes later, as it must. */
+static void put_refuse(uv_work_t *uv)
+{
+    struct work *work = container_of(uv, struct work, uv);
+    work->err = ERR_NO_SPACE;
+    work->error_number = ENOSPC;
+}
+
+struct spool_put *spool_put(struct spool *spool, const struct parcel *parcel, spool_fn fn,
+                            void *arg)
+{
+    struct spool_put *put = xcalloc(1, sizeof(*put));
+    put->work.spool = spool;
+    put->name = parcel_name(parcel->ep, parcel->job, parcel->attempt);
+    put->work.path = path_of(spool, put->name);
+    put->fn = fn;
+    put->arg = arg;
+    buf_init(&put->work.bytes, READ_MAX);
+    parcel_put(&put->work.bytes, parcel);
+    bool is_over = buf_is_over(&put->work.bytes) ||
+                   spool->bytes + put->work.bytes.len + 64 > spool->config.bytes_max;
+    if (is_over) {
+        tell_full(spool, "it may hold no more: --spool-max-mb");
+        buf_clear(&put->work.bytes);
+    }
+    spool->bytes += is_over ? 0 : put->work.bytes.len + 64; /* the digest */
+    spool->busy++;
+    ensure(uv_queue_work(loop_uv(spool->config.loop), &put->work.uv,
+                         is_over ? put_refuse : put_write, put_written) == 0);
+    return put;
+}
+
+void spool_put_drop(struct spool_put *put)
+{
+    put->is_dropped = true;
+}
+
+/* ---- deliver ---- */
+
+void spool_deliver(struct spool *spool)
+{
+    if (!spool->is_closing && !spool->is_delivering && !timer_is_running(&spool->retry) &&
+        !spool_is_empty(spool) && store_is_ready(spool->config.store)) {
+        spool->is_delivering = true;
+        deliver_read(spool);
+    }
+}
+
+static enum err read_all(int fd, struct buf *out)
+{
+    struct stat stat;
+    if (fstat(fd, &stat) != 0 || stat.st_size < 0 || (size_t)stat.st_size > READ_MAX) {
+        return ERR_IO;
+    }
+    for (ssize_t got = 1; got != 0 && out->len < (size_t)stat.st_size;) {
+        size_t more = (size_t)stat.st_size - out->len;
+        if (buf_reserve(out, more) != ERR_OK) {
+            return ERR_TOO_LARGE;
+        }
+        got = read(fd, out->ptr + out->len, more);
+        if (got < 0) {
+            return err_from_errno(errno);
+        }
+        out->len += (size_t)got;
+    }
+    return ERR_OK;
+}
+
+/* In a thread. The parcel is checked there, too: digests of large files take time. */
+static void open_file(uv_work_t *uv)
+{
+    struct work *work = container_of(uv, struct work, uv);
+    int fd = open(work->path, O_RDONLY | O_CLOEXEC);
+    work->err = fd < 0 ? err_from_errno(errno) : read_all(fd, &work->bytes);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (work->err == ERR_OK) {
+        work->err = parcel_read(buf_slice(&work->bytes), &work->spool->parcel);
+    }
+}
+
+static void deliver_read(struct spool *spool)
+{
+    struct work *work = &spool->work;
+    free(work->path);
+    work->spool = spool;
+    work->path = path_of(spool, file_first(spool)->name);
+    work->err = ERR_OK;
+    buf_clear(&work->bytes);
+    spool->busy++;
+    ensure(uv_queue_work(loop_uv(spool->config.loop), &work->uv, open_file, deliver_opened) == 0);
+}
+
+/* The file is kept for whoever looks into it; nothing here reads it again. */
+static void set_aside(struct spool *spool, enum err err)
+{
+    AUTO_STR bad = xasprintf("%s.bad", spool->work.path);
+    (void)rename(spool->work.path, bad);
+    log_error("spool.unreadable", "file=%s err=%s kept_as=%s",
+              log_quote(slice_of(spool->work.path)), err_name(err), log_quote(slice_of(bad)));
+    deliver_end(spool);
+}
+
+static void deliver_opened(uv_work_t *uv, int status)
+{
+    struct spool *spool = container_of(uv, struct work, uv)->spool;
+    (void)status;
+    spool->busy--;
+    if (spool->work.err != ERR_OK) {
+        set_aside(spool, spool->work.err);
+        return;
+    }
+    spool->rest = spool->parcel.chunks;
+    spool->next = spool->parcel.first;
+    deliver_append(spool);
+}
+
+static size_t next_page(struct spool *spool, struct slice chunks[APPEND_MAX])
+{
+    size_t count = 0, bytes = 0;
+    spool->after = spool->rest;
+    while (count < APPEND_MAX && bytes < PAGE_BYTES &&
+           parcel_chunk(&spool->after, &chunks[count]) == ERR_OK) {
+        bytes += chunks[count++].len;
+    }
+    return count;
+}
+
+static void deliver_append(struct spool *spool)
+{
+    struct slice chunks[APPEND_MAX];
+    spool->in_flight = next_page(spool, chunks);
+    if (spool->in_flight == 0) {
+        deliver_finish(spool);
+        return;
+    }
+    queue_append(spool->config.store, &spool->call, spool->parcel.ep, spool->parcel.job,
+                 spool->parcel.attempt, spool->next, chunks, spool->in_flight, deliver_appended);
+}
+
+static void deliver_appended(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct spool *spool = container_of(call, struct spool, call);
+    struct slice watchers, token;
+    int64_t stored = 0;
+    if (err == ERR_OK) {
+        err = queue_append_result(reply, &stored, &watchers, &token);
+    }
+    if (err != ERR_OK) {
+        deliver_later(spool, err);
+    } else if (stored < 0) { /* the attempt no longer counts; finish says what is so */
+        deliver_finish(spool);
+    } else {
+        spool->rest = spool->after;
+        spool->next += (int64_t)spool->in_flight;
+        deliver_append(spool);
+    }
+}
+
+static struct finish_args finish_args(const struct spool *spool)
+{
+    const struct parcel *parcel = &spool->parcel;
+    return (struct finish_args){.id = parcel->job,
+                                .attempt = parcel->attempt,
+                                .is_failed = parcel->is_failed,
+                                .members = parcel->members};
+}
+
+static void deliver_finish(struct spool *spool)
+{
+    const struct finish_args args = finish_args(spool);
+    queue_finish(spool->config.store, &spool->call, spool->parcel.ep, &args, deliver_finished);
+}
+
+/* The watchers read the result from Redis: it may be large, and this is no fast path. */
+static void announce(const struct spool *spool, const struct finish_result *result)
+{
+    const struct bus_frame frame = {BUS_LOOK, spool->parcel.ep, spool->parcel.job,
+                                    result->job.token, SLICE_NONE};
+    if (result->watchers.len > 0) {
+        bus_publish(spool->config.bus, result->watchers, &frame);
+    }
+}
+
+static void deliver_finished(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct spool *spool = container_of(call, struct spool, call);
+    const struct finish_args args = finish_args(spool);
+    struct finish_result result;
+    if (err == ERR_OK) {
+        err = queue_finish_result(reply, &args, &result);
+    }
+    if (err != ERR_OK) {
+        deliver_later(spool, err);
+        return;
+    }
+    if (result.is_applied) {
+        announce(spool, &result);
+    }
+    log_info("spool.delivered", "ep=%.*s job=%.*s attempt=%lld applied=%d",
+             SLICE_ARG(spool->parcel.ep), SLICE_ARG(spool->parcel.job),
+             (long long)spool->parcel.attempt, result.is_applied);
+    (void)unlink(spool->work.path);
+    deliver_end(spool);
+}
+
+static void deliver_end(struct spool *spool)
+{
+    struct spool_file *file = file_first(spool);
+    spool->bytes -= file->size;
+    file_free(file);
+    buf_done(&spool->work.bytes);
+    spool->bad_replies = 0;
+    spool->is_delivering = false;
+    if (spool_is_empty(spool)) {
+        spool->config.on_empty(spool->config.arg);
+    } else {
+        spool_deliver(spool);
+    }
+}
+
+static void retry_due(struct timer *timer)
+{
+    spool_deliver(container_of(timer, struct spool, retry));
+}
+
+static void deliver_later(struct spool *spool, enum err err)
+{
+    if (!err_is_retryable(err) && ++spool->bad_replies >= BAD_REPLIES_MAX) {
+        set_aside(spool, err);
+        return;
+    }
+    spool->is_delivering = false;
+    timer_start(spool->config.loop, &spool->retry, RETRY_MS, retry_due);
+}

@@ -44,8 +44,9 @@ def test_chunks_of_another_attempt_begin_at_0(running):
     running.append("a", 0, "old")
     running.lost("a")
     tail = running.chunks("a", attempt=1, first=1)
-    assert (tail.job.state, tail.job.retries, tail.stored) == ("Q", "1", 0)
+    assert (tail.job.state, tail.job.retries, tail.chunks) == ("Q", "1", [])
     running.take_one()
+    assert running.chunks("a", attempt=1, first=1).stored == 0
     running.append("a", 0, "x", "y", attempt=2)
     tail = running.chunks("a", attempt=1, first=1)
     assert (tail.job.attempt, tail.first, tail.chunks) == ("2", 0, ["x", "y"])

@@ -30,6 +30,10 @@ static const struct route routes[] = {
      endpoints_delete_start},
     {"/v1/endpoints/:id/update", HTTP_POST, PERMIT_ADMIN, BODY_SMALL, LIMIT_NONE,
      endpoints_update_start},
+    {"/v1/keys", HTTP_GET, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, keys_list_start},
+    {"/v1/keys", HTTP_POST, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, keys_create_start},
+    {"/v1/keys/:id", HTTP_GET, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, keys_get_start},
+    {"/v1/keys/:id", HTTP_DELETE, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, keys_revoke_start},
 };
 
 static bool segment_is_variable(struct slice segment)

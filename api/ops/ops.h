@@ -24,5 +24,9 @@ void endpoints_create_start(struct op *op);
 void endpoints_get_start(struct op *op);
 void endpoints_update_start(struct op *op);
 void endpoints_delete_start(struct op *op);
+void keys_create_start(struct op *op);
+void keys_list_start(struct op *op);
+void keys_get_start(struct op *op);
+void keys_revoke_start(struct op *op);
 
 #endif

@@ -246,8 +246,13 @@ void http_conn_answered(struct http_conn *conn)
     http_conn_move(conn, HTTP_IDLE);
     http_conn_deadline(conn, conn->server->is_draining ? HTTP_DRAIN_GRACE_MS
                                                        : conn->server->config.idle_ms);
-    if (!conn->is_running && (conn->rest.len > 0 || conn->is_eof)) {
+    if (conn->is_running) {
+        return; /* the steps go on, and watch in the end */
+    }
+    if (conn->rest.len > 0 || conn->is_eof) {
         http_conn_run_later(conn);
+    } else {
+        http_conn_watch(conn); /* reading was off while a body now skipped was kept */
     }
 }
 

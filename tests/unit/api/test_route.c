@@ -49,6 +49,43 @@ static void other_paths_are_not_found(void **state)
     }
 }
 
+static void each_path_names_what_it_needs(void **state)
+{
+    (void)state;
+    static const struct {
+        enum http_method method;
+        const char *path;
+        enum permit needs;
+    } cases[] = {
+        {HTTP_POST, "/v2/e/run", PERMIT_RUN},
+        {HTTP_POST, "/v2/e/runsync", PERMIT_RUN},
+        {HTTP_POST, "/v2/e/retry/j", PERMIT_RUN},
+        {HTTP_GET, "/v2/e/status/j", PERMIT_READ},
+        {HTTP_POST, "/v2/e/status-sync/j", PERMIT_READ},
+        {HTTP_GET, "/v2/e/stream/j", PERMIT_READ},
+        {HTTP_GET, "/v2/e/health", PERMIT_READ},
+        {HTTP_GET, "/v2/e/requests", PERMIT_READ},
+        {HTTP_POST, "/v2/e/cancel/j", PERMIT_CANCEL},
+        {HTTP_POST, "/v2/e/purge-queue", PERMIT_PURGE},
+        {HTTP_GET, "/v1/endpoints", PERMIT_MANAGE},
+        {HTTP_POST, "/v1/endpoints", PERMIT_MANAGE},
+        {HTTP_GET, "/v1/endpoints/e", PERMIT_ADMIN},
+        {HTTP_PATCH, "/v1/endpoints/e", PERMIT_ADMIN},
+        {HTTP_POST, "/v1/endpoints/e/update", PERMIT_ADMIN},
+        {HTTP_DELETE, "/v1/endpoints/e", PERMIT_ADMIN},
+        {HTTP_GET, "/v1/keys", PERMIT_MANAGE},
+        {HTTP_POST, "/v1/keys", PERMIT_MANAGE},
+        {HTTP_GET, "/v1/keys/k", PERMIT_MANAGE},
+        {HTTP_DELETE, "/v1/keys/k", PERMIT_MANAGE},
+        {HTTP_GET, "/healthz", PERMIT_NONE},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct route_match match;
+        assert_int_equal(find(cases[i].method, cases[i].path, &match), ERR_OK);
+        assert_int_equal(match.route->needs, cases[i].needs);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -56,6 +93,7 @@ int main(void)
         cmocka_unit_test(status_takes_get_and_post),
         cmocka_unit_test(wrong_method_names_all_methods_of_the_path),
         cmocka_unit_test(other_paths_are_not_found),
+        cmocka_unit_test(each_path_names_what_it_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,6 +80,19 @@ static void an_id_has_at_most_128_bytes(void **state)
     assert_false(id_is_valid((struct slice){id, ID_MAX + 1}));
 }
 
+static void letter_ids_use_all_letters_and_nothing_else(void **state)
+{
+    (void)state;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    char id[1001];
+    id_alnum(id, 1000);
+    assert_int_equal(strlen(id), 1000);
+    assert_int_equal(strspn(id, letters), 1000);
+    for (const char *letter = letters; *letter != '\0'; letter++) {
+        assert_non_null(strchr(id, *letter)); /* each is missing once in 10^10 runs */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +102,7 @@ int main(void)
         cmocka_unit_test(random_bytes_survive_the_end_of_the_pool),
         cmocka_unit_test(an_id_is_letters_digits_underscores_and_dashes),
         cmocka_unit_test(an_id_has_at_most_128_bytes),
+        cmocka_unit_test(letter_ids_use_all_letters_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,13 @@ static inline void reply_now(struct timer *timer)
     free_op(op);
 }
 
+static inline void refuse_now(struct timer *timer)
+{
+    struct op *op = container_of(timer, struct op, timer);
+    reply_text(op->request, 403, SLICE("not you"));
+    free_op(op);
+}
+
 static inline void on_head(struct http_request *request, void *arg)
 {
     struct rig *rig = arg;
@@ -106,6 +113,8 @@ static inline void on_head(struct http_request *request, void *arg)
     request->on_gone = on_gone;
     if (slice_is(request->path, "/later")) {
         timer_start(rig->loop, &op->timer, 0, accept_now);
+    } else if (slice_is(request->path, "/refuse-later")) {
+        timer_start(rig->loop, &op->timer, 50, refuse_now);
     } else {
         http_accept(request, slice_is(request->path, "/small") ? 10 : BIG);
     }

@@ -271,6 +271,19 @@ static void an_early_answer_to_a_body_that_is_here_keeps_the_connection(void **s
     expect_answer(rig, fd, 200, "/c");
 }
 
+/* The decision may take a while, as a look into Redis does; the body is here long before. */
+static void a_late_early_answer_keeps_the_connection_too(void **state)
+{
+    struct rig *rig = *state;
+    int fd = dial(rig);
+    for (int round = 0; round < 3; round++) {
+        say(fd, "POST /refuse-later HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc");
+        expect_answer(rig, fd, 403, "not you");
+        say(fd, GET("/c"));
+        expect_answer(rig, fd, 200, "/c");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +306,7 @@ int main(void)
         WITH(setup, bad_chunks_are_refused_and_the_owner_told),
         WITH(setup, an_early_answer_survives_the_upload),
         WITH(setup, an_early_answer_to_a_body_that_is_here_keeps_the_connection),
+        WITH(setup, a_late_early_answer_keeps_the_connection_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

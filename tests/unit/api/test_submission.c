@@ -95,6 +95,24 @@ static void bad_bodies_are_refused_with_the_reason(void **state)
     }
 }
 
+static void webhook_wins_over_webhook_v2(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *body, *webhook;
+    } cases[] = {
+        {"{\"input\":1}", ""},
+        {"{\"input\":1,\"webhook\":\"a\"}", "\"a\""},
+        {"{\"input\":1,\"webhookV2\":\"b\"}", "\"b\""},
+        {"{\"input\":1,\"webhookV2\":\"b\",\"webhook\":\"a\"}", "\"a\""},
+        {"{\"input\":1,\"webhookV2\":\"b\",\"webhook\":null}", "\"b\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(parse(fixture, cases[i].body), ERR_OK);
+        assert_slice(fixture->args.webhook, cases[i].webhook);
+    }
+}
+
 static void queue_rule_follows_workers_max(void **state)
 {
     struct fixture *fixture = *state;
@@ -112,6 +130,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(policy_is_clamped_and_zero_means_default, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_bodies_are_refused_with_the_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(webhook_wins_over_webhook_v2, setup, teardown),
         cmocka_unit_test_setup_teardown(queue_rule_follows_workers_max, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,12 +30,44 @@ static void equality_looks_at_length_and_bytes(void **state)
     assert_true(digest_eq(SLICE_NONE, SLICE("")));
 }
 
+static void hmac_gives_the_published_code(void **state)
+{
+    (void)state;
+    char text[DIGEST_HMAC_BASE64_SIZE];
+    const struct slice pieces[] = {SLICE("what do ya want "), SLICE_NONE, SLICE("for nothing?")};
+    digest_hmac_base64(SLICE("Jefe"), pieces, COUNT_OF(pieces), text); /* RFC 4231, case 2 */
+    assert_string_equal(text, "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
+    digest_hmac_base64(SLICE_NONE, NULL, 0, text);
+    assert_string_equal(text, "thNnmggU2ex3L5XXeMNfxf8Wl8STcVZTxscSFEKSxa0=");
+}
+
+static void base64_is_decoded_strictly(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *bytes;
+    } cases[] = {{"", ""}, {"Zg==", "f"}, {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYmFy", "foobar"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_done) struct buf out = BUF_INIT;
+        assert_int_equal(digest_base64_decode(slice_of(cases[i].text), &out), ERR_OK);
+        assert_slice(buf_slice(&out), cases[i].bytes);
+    }
+    static const char *const bad[] = {
+        "Z", "Zg", "Zg=", "Zg===", "=Zg=", "Zm9v\n", "Zm-v", "Zm9v Zm9v"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        AUTO(buf_done) struct buf out = BUF_INIT;
+        assert_int_equal(digest_base64_decode(slice_of(bad[i]), &out), ERR_BAD_REQUEST);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_gives_the_published_digests),
         cmocka_unit_test(sha1_gives_the_published_digest),
         cmocka_unit_test(equality_looks_at_length_and_bytes),
+        cmocka_unit_test(hmac_gives_the_published_code),
+        cmocka_unit_test(base64_is_decoded_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

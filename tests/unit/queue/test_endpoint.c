@@ -330,6 +330,36 @@ static void keys_given_twice_in_a_group_do_no_harm(void **state)
     assert_true(f->endpoint == NULL || f->endpoint->env_count == 1);
 }
 
+#define WITH_SECRET(text) "{\"id\":\"e\",\"webhookSecret\":" text "," HANDLER "}"
+
+static void a_webhook_secret_is_base64_or_the_key_itself(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *document, *key;
+    } cases[] = {
+        {WITH_SECRET("\"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\""), "0123456789abcdef"},
+        {WITH_SECRET("\"sixteen bytes ok\""), "sixteen bytes ok"},
+        {"{\"id\":\"e\"," HANDLER "}", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buf_done) struct buf key = BUF_INIT;
+        assert_int_equal(parse(f, cases[i].document), ERR_OK);
+        endpoint_put_webhook_key(f->endpoint, &key);
+        assert_slice(buf_slice(&key), cases[i].key);
+    }
+}
+
+static void a_bad_webhook_secret_is_refused_and_not_repeated(void **state)
+{
+    struct fixture *f = *state;
+    assert_refused(f, WITH_SECRET("\"too short\""), WORDS("webhookSecret", "16"));
+    assert_null(memmem(f->problem.ptr, f->problem.len, "too short", 9));
+    assert_refused(f, WITH_SECRET("\"whsec_MDEyMzQ1Njc4OWFiY2Rl\""), WORDS("webhookSecret", "16"));
+    assert_refused(f, WITH_SECRET("\"whsec_not base64 at all\""), WORDS("webhookSecret", "whsec_"));
+    assert_refused(f, WITH_SECRET("7"), WORDS("webhookSecret"));
+}
+
 static void the_queue_rule_lets_fifty_wait_at_least(void **state)
 {
     (void)state;
@@ -360,6 +390,8 @@ int main(void)
         TEST(ids_are_checked),
         TEST(a_bad_id_is_refused_and_a_missing_one_too),
         TEST(keys_given_twice_in_a_group_do_no_harm),
+        TEST(a_webhook_secret_is_base64_or_the_key_itself),
+        TEST(a_bad_webhook_secret_is_refused_and_not_repeated),
         TEST(the_queue_rule_lets_fifty_wait_at_least),
     };
 #undef TEST

@@ -15,11 +15,13 @@
 #define CONNECT_MS 10000
 #define ANSWER_MS 30000 /* beyond what the answer may be held back */
 #define ERROR_MAX 600   /* of a peer's text in an error line */
+#define SILENCE_S 30    /* of a streamed answer, which has a sign of life each 10 s */
 
 struct client {
     CURL *curl;
     struct curl_slist *headers;      /* of calls without a body */
     struct curl_slist *json_headers; /* of calls with one */
+    struct curl_slist *own_headers;  /* of the last call that had some of its own */
     char *root;
     const char *data; /* where the key was looked for */
     bool has_key;
@@ -123,6 +125,7 @@ void client_free(struct client *client)
     curl_easy_cleanup(client->curl);
     curl_slist_free_all(client->headers);
     curl_slist_free_all(client->json_headers);
+    curl_slist_free_all(client->own_headers);
     curl_global_cleanup();
     free(client->root);
     buf_done(&client->problem);
@@ -159,10 +162,28 @@ static void set_problem(struct client *client, const char *format, ...)
 
 /* --- one call --- */
 
+/* Where the body of an answer goes. */
+struct sink {
+    struct client *client;
+    const struct call *call;
+    struct answer *answer;
+};
+
+static bool is_2xx(struct client *client)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status < 300;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
-    struct buf *body = arg;
-    return buf_put(body, bytes, size * count) == ERR_OK ? size * count : 0;
+    const struct sink *sink = arg;
+    struct slice some = {bytes, size * count};
+    if (sink->call->on_bytes != NULL && is_2xx(sink->client)) {
+        return sink->call->on_bytes(some, sink->call->arg) ? some.len : 0;
+    }
+    return buf_put_slice(&sink->answer->body, some) == ERR_OK ? some.len : 0;
 }
 
 static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
@@ -198,7 +219,30 @@ static void set_body(struct client *client, const struct call *call)
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
-static void set_call(struct client *client, const struct call *call, struct answer *answer)
+/* With the line of the call itself. */
+static void set_header(struct client *client, const char *line)
+{
+    curl_slist_free_all(client->own_headers);
+    client->own_headers = curl_slist_append(NULL, line);
+    for (const struct curl_slist *at = client->headers; at != NULL; at = at->next) {
+        client->own_headers = curl_slist_append(client->own_headers, at->data);
+    }
+    (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, client->own_headers);
+}
+
+static void set_times(struct client *client, const struct call *call)
+{
+    bool is_streamed = call->on_bytes != NULL;
+    (void)curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    (void)curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS,
+                           call->wait_ms + (is_streamed ? 0 : ANSWER_MS));
+    if (is_streamed) {
+        (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_S);
+    }
+}
+
+static void set_call(struct client *client, const struct call *call, struct sink *sink)
 {
     CURL *curl = client->curl;
     curl_easy_reset(curl); /* keeps the connection */
@@ -206,10 +250,9 @@ static void set_call(struct client *client, const struct call *call, struct answ
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "millrace/" MILLRACE_VERSION);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, call->wait_ms + ANSWER_MS);
+    set_times(client, call);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer->body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, sink);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
@@ -217,6 +260,9 @@ static void set_call(struct client *client, const struct call *call, struct answ
         (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* a proxy cannot reach our loopback */
     }
     set_body(client, call);
+    if (call->header != NULL) {
+        set_header(client, call->header);
+    }
 }
 
 static enum err explain(struct client *client, CURLcode code)
@@ -240,9 +286,11 @@ static enum err explain(struct client *client, CURLcode code)
 enum err client_call(struct client *client, const struct call *call, struct answer *answer)
 {
     buf_clear(&answer->body);
-    set_call(client, call, answer);
+    struct sink sink = {client, call, answer};
+    set_call(client, call, &sink);
     CURLcode code = curl_easy_perform(client->curl);
-    if (code != CURLE_OK) {
+    bool is_cut = call->on_bytes != NULL && is_2xx(client) && code != CURLE_ABORTED_BY_CALLBACK;
+    if (code != CURLE_OK && !is_cut) {
         return explain(client, code);
     }
     curl_off_t retry_after = 0;

@@ -36,6 +36,11 @@ struct call {
     const char *path;   /* "/v2/echo/run", after the root */
     struct slice body;  /* sent as JSON when its ptr is not NULL */
     long wait_ms;       /* how long the answer may be held back on purpose */
+    const char *header; /* one more line of the head; NULL: none */
+    /* Set, it gets the bytes of a 2xx answer as they come; false: no more. The answer then is cut
+     * after wait_ms (0: never) or when nothing comes for long, and a cut is ERR_OK. */
+    bool (*on_bytes)(struct slice bytes, void *arg);
+    void *arg;
 };
 
 struct answer {

@@ -1,17 +1,22 @@
 /* millrace stream: the elements of a job's stream, one JSON line each, as they come.
  *
- *   submit (with --input) -> /stream?wait until the state is final -> the error, if any
- * Reading consumes: an element that was printed is not given again, and a second reader gets other
- * ones. The state is final only in an answer that holds the last elements. */
+ *   submit (with --input) -> events until the state is final -> the error, if any
+ * Reading consumes nothing. A connection that is lost (a node restarts) is made again and goes on
+ * behind the last event. While the job is queued the connection is cut now and then on purpose, to
+ * find out why it waits. */
+#include <poll.h>
 #include <stdio.h>
 
-#include "base/json.h"
 #include "client.h"
 #include "command.h"
+#include "events.h"
 #include "input.h"
 #include "message.h"
 #include "operands.h"
 #include "wait.h"
+
+#define QUEUED_SLICE_MS 5000
+#define PAUSE_MS 250 /* after a connection that brought nothing */
 
 struct stream_options {
     struct client_options client;
@@ -21,68 +26,126 @@ struct stream_options {
 
 static const char *const operand_names[] = {"ENDPOINT", "JOB", NULL};
 
-static void print_element(struct slice element, void *arg)
+struct follow {
+    struct wait *wait;
+    struct events events;
+    struct buf status; /* the latest job object */
+    enum job_state state;
+    bool has_chunks;
+    size_t count; /* events of this connection */
+};
+
+/* One line, whatever blanks the handler has put between its tokens. */
+static void print_element(struct follow *follow, struct slice element)
 {
-    (void)arg;
-    (void)fwrite(element.ptr, 1, element.len, stdout);
+    message_progress_end();
+    for (size_t i = 0; i < element.len; i++) {
+        (void)fputc(element.ptr[i] == '\n' ? ' ' : element.ptr[i], stdout);
+    }
     (void)fputc('\n', stdout);
+    follow->has_chunks = true;
+}
+
+static void take_status(struct follow *follow, struct slice status)
+{
+    buf_clear(&follow->status);
+    (void)buf_put_slice(&follow->status, status);
+    AUTO(result_done) struct result result = {0};
+    result_read(status, &result);
+    follow->state = result.state;
+    wait_note(follow->wait, status);
+}
+
+static void on_event(const struct event *event, void *arg)
+{
+    struct follow *follow = arg;
+    follow->count++;
+    if (slice_is(event->name, "chunk")) {
+        print_element(follow, event->data);
+    } else if (slice_is(event->name, "status")) {
+        take_status(follow, event->data);
+    } else if (slice_is(event->name, "attempt") && follow->has_chunks) {
+        message("%s starts over: its elements so far do not count", follow->wait->job);
+    }
 }
 
 /* False when stdout is closed: nobody reads any more. */
-static bool print_elements(struct slice body)
+static bool on_bytes(struct slice bytes, void *arg)
 {
-    struct json_member members[] = {{.name = "stream"}};
-    struct json_problem where;
-    if (json_scan(body, members, 1, &where) == ERR_OK && members[0].type == JSON_ARRAY &&
-        members[0].value.len > 2) {
-        message_progress_end();
-        json_each(members[0].value, print_element, NULL);
-    }
+    struct follow *follow = arg;
+    events_feed(&follow->events, bytes);
     return fflush(stdout) == 0 && !ferror(stdout);
 }
 
-/* The stream tells only the state; people want to know why. */
-static void tell_error(struct wait *wait)
+static long slice_ms(const struct follow *follow)
 {
-    AUTO(answer_done) struct answer answer = {0};
-    AUTO_STR path = xasprintf("/v2/%s/status/%s", wait->endpoint, wait->job);
-    const struct call call = {.method = "GET", .path = path};
-    if (client_call(wait->client, &call, &answer) != ERR_OK) {
-        return;
+    bool is_queued = follow->state == JOB_IN_QUEUE;
+    if (follow->wait->timeout_s == 0) {
+        return is_queued ? QUEUED_SLICE_MS : 0;
     }
-    AUTO(result_done) struct result result = {0};
-    result_read(buf_slice(&answer.body), &result);
-    if (result.error.len > 0) {
-        message_error("%s: %.*s", job_state_name(result.state), SLICE_ARG(result.error));
-    }
+    long left_ms = wait_left_ms(follow->wait);
+    return is_queued && left_ms > QUEUED_SLICE_MS ? QUEUED_SLICE_MS : left_ms;
 }
 
-static int follow(struct wait *wait)
+/* One connection. */
+static bool follow_once(struct follow *follow, struct answer *answer)
+{
+    struct wait *wait = follow->wait;
+    AUTO_STR path = xasprintf("/v2/%s/events/%s", wait->endpoint, wait->job);
+    AUTO_STR header =
+        follow->events.last_id.len == 0
+            ? NULL
+            : xasprintf("Last-Event-ID: %.*s", SLICE_ARG(buf_slice(&follow->events.last_id)));
+    const struct call call = {.method = "GET",
+                              .path = path,
+                              .wait_ms = slice_ms(follow),
+                              .header = header,
+                              .on_bytes = on_bytes,
+                              .arg = follow};
+    follow->count = 0;
+    events_cut(&follow->events);
+    return wait_ask(wait, &call, answer);
+}
+
+static int end(const struct follow *follow)
+{
+    AUTO(result_done) struct result result = {0};
+    result_read(buf_slice(&follow->status), &result);
+    message_progress_end();
+    if (result_is_final(&result) && result.error.len > 0) {
+        message_error("%s: %.*s", job_state_name(result.state), SLICE_ARG(result.error));
+    }
+    return result_exit_status(&result);
+}
+
+static int follow_until_final(struct follow *follow)
 {
     AUTO(answer_done) struct answer answer = {0};
     for (;;) {
-        long slice_ms = wait_slice_ms(wait);
-        AUTO_STR path = xasprintf("/v2/%s/stream/%s?wait=%ld&shape=object", wait->endpoint,
-                                  wait->job, slice_ms);
-        const struct call call = {.method = "GET", .path = path, .wait_ms = slice_ms};
-        if (!wait_ask(wait, &call, &answer)) {
+        if (!follow_once(follow, &answer)) {
             return client_failure();
         }
-        AUTO(result_done) struct result result = {0};
-        result_read(buf_slice(&answer.body), &result);
-        if (!print_elements(buf_slice(&answer.body))) {
+        if (ferror(stdout)) {
             return EXIT_ERROR;
         }
-        wait_note(wait, buf_slice(&answer.body));
-        if (result_is_final(&result) || !result.has_state || wait_is_over(wait)) {
-            message_progress_end();
-            if (result_is_final(&result) && result.state != JOB_COMPLETED) {
-                tell_error(wait);
-            }
-            return result_exit_status(&result);
+        if (job_state_is_final(follow->state) || wait_is_over(follow->wait)) {
+            return end(follow);
         }
-        wait_explain(wait);
+        if (follow->count == 0) {
+            (void)poll(NULL, 0, PAUSE_MS);
+        }
+        wait_explain(follow->wait);
     }
+}
+
+static int follow_job(struct wait *wait)
+{
+    struct follow follow = {.wait = wait, .state = JOB_IN_QUEUE};
+    follow.events = (struct events){.fn = on_event, .arg = &follow};
+    int status = follow_until_final(&follow);
+    events_done(&follow.events);
+    buf_done(&follow.status);
+    return status;
 }
 
 static bool submit(struct wait *wait, const struct buf *body)
@@ -116,7 +179,7 @@ static int stream_job(const struct stream_options *options, const struct config_
     } else if (!submit(&wait, &body)) {
         return client_failure();
     }
-    return follow(&wait);
+    return follow_job(&wait);
 }
 
 int cmd_stream(int argc, char **argv)

@@ -48,12 +48,18 @@ bool wait_is_over(const struct wait *wait)
     return wait->timeout_s > 0 && waited_ms(wait) >= (uint64_t)wait->timeout_s * 1000;
 }
 
+long wait_left_ms(const struct wait *wait)
+{
+    int64_t left_ms = wait->timeout_s * 1000 - (int64_t)waited_ms(wait);
+    return left_ms > 1 ? (long)left_ms : 1;
+}
+
 long wait_slice_ms(const struct wait *wait)
 {
     long slice_ms = message_has_terminal() ? SLICE_TERMINAL_MS : SLICE_MS;
     if (wait->timeout_s > 0) {
-        int64_t left_ms = wait->timeout_s * 1000 - (int64_t)waited_ms(wait);
-        slice_ms = left_ms < slice_ms ? (long)left_ms : slice_ms;
+        long left_ms = wait_left_ms(wait);
+        slice_ms = left_ms < slice_ms ? left_ms : slice_ms;
     }
     return slice_ms > 1000 ? slice_ms : 1000; /* the API clamps to a second anyway */
 }

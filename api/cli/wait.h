@@ -24,6 +24,7 @@ AUTO_DEFINE_EMBEDDED(wait_done, struct wait)
 
 /* How long one call should be held back: short slices on a terminal, where the line moves. */
 long wait_slice_ms(const struct wait *wait);
+long wait_left_ms(const struct wait *wait); /* of the time; at least 1; only with a timeout */
 /* Takes note of a job object: id, state, why it waits. */
 void wait_note(struct wait *wait, struct slice body);
 /* The answer holds a job object; asks /status-sync until it is final, prints the last one, and

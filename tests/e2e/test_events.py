@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -372,3 +373,36 @@ def test_open_readers_count_as_requests_in_flight(make_endpoint):
     for reader in readers:
         reader.wait_over()
     assert endpoint.get("events", job_id).status_code == 200
+
+
+def test_the_command_line_prints_each_element_once(pair):
+    endpoint, worker = pair
+    job_id = take_job(endpoint, worker)
+    up = endpoint.up
+    process = subprocess.Popen(
+        [up.build / "millrace", "stream", endpoint.id, job_id, "--url", up.base, "--key", up.key],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    say(worker, job_id, range(20))
+    worker.chunk(job_id, '{\n"output": 20}')
+    worker.done(job_id, "{}", stream="true")
+    out, problems = process.communicate(timeout=30)
+    assert process.returncode == 0, problems
+    assert [json.loads(line)["output"] for line in out.splitlines()] == list(range(21))
+    assert endpoint.stream(job_id)[1] != [], "nothing was consumed"
+
+
+@pytest.mark.timeout(120)
+def test_the_command_line_goes_on_after_a_restart_of_the_node(fresh_up, tmp_path):
+    up = fresh_up("--slots", 1)
+    endpoint, (worker,) = stage_on(up, tmp_path, "cli")
+    job_id = take_job(endpoint, worker)
+    process = subprocess.Popen(
+        [up.build / "millrace", "stream", endpoint.id, job_id, "--url", up.base, "--key", up.key],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    say(worker, job_id, range(50), pause=0.005)
+    os.kill(up.pid("api-0"), signal.SIGKILL)
+    say(worker, job_id, range(50, 100), pause=0.005)
+    worker.done(job_id, '{"error": "broke"}', stream="true")
+    out, problems = process.communicate(timeout=30)
+    assert [json.loads(line)["output"] for line in out.splitlines()] == list(range(100))
+    assert process.returncode == 3 and b"broke" in problems

@@ -7,6 +7,7 @@ typedef int (*command_fn)(int argc, char **argv);
 
 int cmd_up(int argc, char **argv);
 int cmd_endpoints(int argc, char **argv);
+int cmd_keys(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_runsync(int argc, char **argv);
 int cmd_status(int argc, char **argv);
@@ -16,5 +17,6 @@ int cmd_retry(int argc, char **argv);
 int cmd_purge(int argc, char **argv);
 int cmd_health(int argc, char **argv);
 int cmd_requests(int argc, char **argv);
+int cmd_workers(int argc, char **argv);
 
 #endif

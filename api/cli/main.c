@@ -15,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     {"up", "run all of Millrace on this machine", cmd_up},
     {"endpoints", "list, create, update and delete endpoints", cmd_endpoints},
+    {"keys", "create, list and revoke API keys", cmd_keys},
     {"run", "queue one job", cmd_run},
     {"runsync", "run one job and wait for its result", cmd_runsync},
     {"status", "tell the state of a job", cmd_status},
@@ -24,6 +25,7 @@ static const struct command commands[] = {
     {"purge", "cancel all waiting jobs of an endpoint", cmd_purge},
     {"health", "count the jobs and workers of an endpoint", cmd_health},
     {"requests", "list the latest jobs of an endpoint", cmd_requests},
+    {"workers", "list the handler processes of an endpoint, or of all", cmd_workers},
 };
 
 static void print_help(void)

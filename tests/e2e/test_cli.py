@@ -7,6 +7,7 @@ import pytest
 
 from documents import document, library_handler, python_handler
 from millrace_up import BUILD
+from transitions import wait_for
 
 
 @pytest.fixture
@@ -67,6 +68,52 @@ def test_endpoints_apply_list_get_delete(cli, up, tmp_path):
     finally:
         assert cli("endpoints", "delete", "from-cli").returncode == 0
     assert "from-cli" not in cli("endpoints", "list").stdout
+
+
+def test_keys_create_list_revoke(cli, parked):
+    made = results(cli("keys", "create", "my shop", "--scope", parked.id + "=read",
+                       "--scope", "*=cancel", "--expires", "2099-01-01T00:00:00Z"))
+    assert made["name"] == "my shop"
+    assert made["scopes"] == {parked.id: ["read"], "*": ["cancel"]}
+    assert made["id"] in [key["id"] for key in results(cli("keys", "list"))]
+    assert results(cli("health", parked.id, key=made["key"]))["jobs"]["inQueue"] == 0
+    assert "run" in one_line(cli("run", parked.id, "{}", key=made["key"]), 1)
+    assert cli("keys", "revoke", made["id"]).returncode == 0
+    assert "key" in one_line(cli("health", parked.id, key=made["key"]), 1)
+    assert "key" in one_line(cli("keys", "revoke", made["id"]), 1)
+
+
+def test_keys_bad_usage(cli):
+    assert "NAME" in one_line(cli("keys", "create"), 2)
+    assert "--scope" in one_line(cli("keys", "create", "n"), 2)
+    assert "render" in one_line(cli("keys", "create", "n", "--scope", "render"), 2)
+    assert '"run"' in one_line(cli("keys", "create", "n", "--scope", "render=fly"), 1)
+    assert "ID" in one_line(cli("keys", "revoke"), 2)
+    assert "revoke" in one_line(cli("keys", "burn"), 2)
+
+
+def test_retry_purge_requests(cli, plain, parked):
+    job = results(cli("runsync", plain.id, '{"do": "error"}'), 3)["id"]
+    assert results(cli("retry", plain.id, job))["status"] == "IN_QUEUE"
+    assert job in [one["id"] for one in results(cli("requests", plain.id))["requests"]]
+    parked.run({})
+    assert results(cli("purge", parked.id))["removed"] == 1
+
+
+def test_workers(cli, make_endpoint):
+    endpoint = make_endpoint(python_handler("plain.py"), workersMin=1)
+    worker, = wait_for(lambda: results(cli("workers", endpoint.id)), 60, "a worker")
+    assert (worker["endpoint"], worker["agent"]) == (endpoint.id, "agent-0")
+    assert worker["id"] in [one["id"] for one in results(cli("workers"))]
+    assert "endpoint" in one_line(cli("workers", "no-such"), 1)
+
+
+@pytest.mark.parametrize("command", ["keys", "keys create", "keys list", "keys revoke", "retry",
+                                     "purge", "requests", "workers"])
+def test_help_tells_the_usage(cli, command):
+    done = cli(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "millrace " + command in done.stdout
 
 
 def test_broken_document_is_one_line(cli, tmp_path):

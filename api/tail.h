@@ -12,9 +12,10 @@
 #include "queue/queue_chunks.h"
 #include "sse.h"
 
-#define TAIL_PAGE_BYTES ((size_t)256 << 10)  /* of one look */
-#define TAIL_BACKLOG_MAX ((size_t)256 << 10) /* not yet taken by the peer; a page may come on top \
-                                              */
+#define TAIL_PAGE_BYTES ((size_t)256 << 10) /* of one look */
+#define TAIL_BACKLOG_MAX                                                     \
+    ((size_t)256 << 10) /* not yet taken by the peer; a page may come on top \
+                         */
 
 struct node;
 struct tail;

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/base64.h"
+#include "base/clock.h"
 #include "device.h"
 #include "image.h"
 #include "millrace.h"

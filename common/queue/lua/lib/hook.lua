@@ -1,6 +1,7 @@
 -- Puts the delivery of a job that has just ended into the outbox, with all that its body needs: the
 -- record may be gone long before the last try. An end is named by job and attempt, so that each is
--- in the outbox once; a try that is on its way no longer counts (the fence is new). members: text of "output" and "error", nil for none.
+-- in the outbox once; a try that is on its way no longer counts (the fence is new). members: text
+-- of "output" and "error", nil for none.
 local function put_hook(P, id, now, retention, members)
     local log = P .. 'wh:' .. id
     local url = redis.call('HGET', log, 'url')

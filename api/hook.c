@@ -53,7 +53,8 @@ struct outbox {
     uint64_t due_ms;             /* of the timer */
     struct catalog_entry *entry; /* while claiming; NULL when the endpoint was deleted */
     size_t asked, active;
-    bool must_look;
+    bool must_look; /* a hint came while claiming */
+    bool is_stuck;  /* more is due, but for hosts that are full */
     char id[64];
 };
 
@@ -161,7 +162,7 @@ static void outbox_look(struct outbox *outbox)
     } else {
         list_unlink(&outbox->hungry_link);
         timer_stop(&outbox->timer);
-        outbox->must_look = false;
+        outbox->must_look = outbox->is_stuck = false;
         outbox->entry = catalog_get(hooks->catalog, slice_of(outbox->id));
         if (outbox->entry != NULL) {
             outbox_claim(outbox);
@@ -239,8 +240,8 @@ static void outbox_claimed(struct store_call *call, enum err err, const struct r
         next_ms = 0;
     }
     if (next_ms >= 0 && err != ERR_CLOSING) {
-        bool is_stuck = next_ms == 0 && begun == 0 && !outbox->must_look;
-        outbox_wake(outbox, is_stuck ? AGAIN_MS : (uint64_t)next_ms);
+        outbox->is_stuck = next_ms == 0 && begun == 0 && !outbox->must_look;
+        outbox_wake(outbox, outbox->is_stuck ? AGAIN_MS : (uint64_t)next_ms);
     }
     outbox_settle(outbox);
     hooks_resume(hooks);
@@ -410,6 +411,9 @@ static void delivery_answered(const struct fetch_result *result, void *arg)
     };
     queue_hook_done(hooks->store, &delivery->call, slice_of(delivery->outbox->id), &attempt,
                     delivery_recorded);
+    if (delivery->outbox->is_stuck) {
+        outbox_wake(delivery->outbox, 0);
+    }
     hooks_resume(hooks);
 }
 

@@ -9,8 +9,6 @@ from millrace_up import wait_for
 from stage import Timed, hand_over
 from table import check
 
-BUILDING = "webhooks are being built"
-
 
 class Receiver:
     """Keeps what is posted; answers `status` after `pause` seconds."""
@@ -49,8 +47,7 @@ def body_of_status(endpoint, job_id):
     return endpoint.status(job_id)
 
 
-@check(85, "the webhook gets by POST exactly what status shows, in JSON, without s3Config",
-       xfail=BUILDING)
+@check(85, "the webhook gets by POST exactly what status shows, in JSON, without s3Config")
 def c85(stage):
     receiver = Receiver(stage)
     endpoint, worker, job_id = stage.running({"n": 1}, {
@@ -62,8 +59,7 @@ def c85(stage):
     assert body["status"] == "COMPLETED" and "top-secret-6" not in json.dumps(body)
 
 
-@check(86, "a receiver that answers 500 is tried three times, 10 s apart", is_slow=True,
-       xfail=BUILDING)
+@check(86, "a receiver that answers 500 is tried three times, 10 s apart", is_slow=True)
 def c86(stage):
     receiver = Receiver(stage, status=500)
     endpoint, worker, job_id = stage.running(body={"webhook": receiver.url})
@@ -75,7 +71,7 @@ def c86(stage):
     assert endpoint.status(job_id)["status"] == "COMPLETED"
 
 
-@check(87, "a receiver that answers 200 is told once", is_slow=True, xfail=BUILDING)
+@check(87, "a receiver that answers 200 is told once", is_slow=True)
 def c87(stage):
     receiver = Receiver(stage)
     _, worker, job_id = stage.running(body={"webhook": receiver.url})
@@ -85,7 +81,7 @@ def c87(stage):
     assert len(receiver.calls) == 1
 
 
-@check(88, "webhooks tell of FAILED, TIMED_OUT and CANCELLED, too", is_slow=True, xfail=BUILDING)
+@check(88, "webhooks tell of FAILED, TIMED_OUT and CANCELLED, too", is_slow=True)
 def c88(stage):
     receiver = Receiver(stage)
     hook = {"webhook": receiver.url}
@@ -102,7 +98,7 @@ def c88(stage):
     assert (body["id"], body["status"]) == (cancelled, "CANCELLED")
 
 
-@check(89, "a slow receiver delays no client", xfail=BUILDING)
+@check(89, "a slow receiver delays no client")
 def c89(stage):
     receiver = Receiver(stage, pause=8)
     endpoint, worker = stage.pair()

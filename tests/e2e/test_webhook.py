@@ -290,7 +290,7 @@ class Alone:
 
     def request(self, method, path, body=None):
         return requests.request(method, self.base + path, json=body, timeout=20,
-                                headers={"Authorization": "Bearer k"})
+                                headers={"Authorization": "Bearer k", "Connection": "close"})
 
     def submit(self, url):
         return self.request("POST", "/v2/e/run", {"input": {}, "webhook": url})

@@ -1,7 +1,8 @@
 -- retry: a client wants a failed job run again. (FAILED | TIMED_OUT -> IN_QUEUE)
 -- KEYS  1: prefix "mr:{ep}:"
 -- ARGV  1: id
--- Returns: false when unknown, when its input has expired or the endpoint was deleted, else {1 or 0 (not failed), state letter}.
+-- Returns: false when unknown, when its input has expired or the endpoint was deleted, else
+--          {1 or 0 (not failed), state letter}.
 -- Invariant: the only way out of a final state. Output, error and chunks are gone with the same step;
 -- waiting time and queue TTL start anew; the job goes behind those that wait already. The attempt
 -- grows, so that a late post of the one that failed cannot end it again.

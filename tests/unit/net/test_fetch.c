@@ -81,7 +81,7 @@ static int set_up(void **state)
     f->loop = loop_new();
     f->server = http_server_new(f->loop, &(struct http_config){0}, &handlers, f);
     f->fetcher = fetcher_new(f->loop);
-    return http_server_listen(f->server, "127.0.0.1", 0, &f->port);
+    return http_server_listen(f->server, "127.0.0.1", 0, &f->port) == ERR_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)

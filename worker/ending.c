@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "group.h"
 #include "held.h"
+#include "slot.h"
 #include "spool.h"
 
 #define RETRY_MS 500
@@ -56,8 +57,13 @@ void ending_start(struct held *held, enum ending_kind kind, struct buf *members)
     *members = BUF_INIT;
     held->ending = ending;
     held->group->agent->buffered_bytes += ending->members.len;
+    bool is_counted = held->state == HELD_RUNNING && kind != ENDING_LOST;
+    struct slot *slot = held->slot;
     held_move(held, HELD_ENDING);
     held_leave(held);
+    if (slot != NULL && is_counted) {
+        slot_note_result(slot, kind);
+    }
     may_spool(ending);
     if (stream_is_empty(&held->stream)) {
         ending_store(ending);

@@ -4,6 +4,7 @@
 
 #include "agent.h"
 #include "lease.h"
+#include "quarantine.h"
 #include "queue/endpoint.h"
 #include "report.h"
 #include "take.h"
@@ -20,6 +21,7 @@ struct group {
     struct taker taker;
     struct lease lease;
     struct report report;
+    struct tally tally;
     bool is_told_full; /* "no place" was logged for this wish */
     /* private */
     struct store_call conf_call;

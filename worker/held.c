@@ -4,6 +4,7 @@
 #include "base/sm.h"
 #include "ending.h"
 #include "forward.h"
+#include "freed.h"
 #include "slot.h"
 
 static const char *const state_names[] = {"running", "stopped", "ending"};
@@ -61,6 +62,9 @@ void held_leave(struct held *held)
         return;
     }
     forward_free(held);
+    if (held->stopped_ms > 0) {
+        freed_tell(held);
+    }
     list_unlink(&held->slot_link);
     held->slot = NULL;
     report_change(slot->group);

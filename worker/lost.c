@@ -2,6 +2,7 @@
  * the process ended and what it said last. The store decides which (retries of the endpoint). */
 #include "lost.h"
 
+#include "autopsy.h"
 #include "base/log.h"
 #include "ending.h"
 #include "held.h"
@@ -12,36 +13,35 @@
 #define TAIL_LINES 20
 #define TAIL_BYTES 4096
 
-static void lose(struct held *held, struct slice text)
+static void put_members(struct autopsy *autopsy, const struct held *held, struct buf *members)
 {
-    AUTO(buf_done) struct buf members = BUF_INIT;
-    verdict_put_error(&members, text);
-    ending_start(held, ENDING_LOST, &members);
-}
-
-static void describe(const struct process_end *end, struct buf *text)
-{
-    buf_put_str(text, "worker lost: its process ended with ");
-    process_end_text(end, text);
-    AUTO(buf_done) struct buf tail = BUF_INIT;
-    ring_tail(end->output, TAIL_LINES, TAIL_BYTES, &tail);
-    if (tail.len > 0) {
-        buf_put_str(text, "; its last output:\n");
-        buf_put_slice(text, buf_slice(&tail));
-    }
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    autopsy->worker = held->worker;
+    autopsy->attempt = held->attempt;
+    autopsy_put(autopsy, &text);
+    verdict_put_error(members, buf_slice(&text));
 }
 
 void lost_process(struct slot *slot, const struct process_end *end)
 {
-    AUTO(buf_done) struct buf text = BUF_INIT;
-    describe(end, &text);
+    AUTO(buf_done) struct buf tail = BUF_INIT;
+    ring_tail(end->output, TAIL_LINES, TAIL_BYTES, &tail);
+    struct autopsy autopsy = {
+        .kind = slot->fate == FATE_STAY ? AUTOPSY_DIED : AUTOPSY_ENDED,
+        .exit_code = end->exit_code,
+        .signal = end->signal,
+        .oom = end->oom,
+        .tail = buf_slice(&tail),
+    };
     while (!list_is_empty(&slot->jobs)) {
         struct held *held = container_of(slot->jobs.next, struct held, slot_link);
         if (held->state == HELD_STOPPED) {
             held_free(held);
-        } else {
-            lose(held, buf_slice(&text));
+            continue;
         }
+        AUTO(buf_done) struct buf members = BUF_INIT;
+        put_members(&autopsy, held, &members);
+        ending_start(held, ENDING_LOST, &members);
     }
 }
 
@@ -52,9 +52,12 @@ void lost_process(struct slot *slot, const struct process_end *end)
 static void fail_without_result(struct held *held)
 {
     AUTO(buf_done) struct buf members = BUF_INIT;
-    log_warn("job.no_result", "ep=%s job=%s worker=%s", held->group->ep, held->id,
-             held->slot->worker);
-    verdict_put_error(&members, SLICE("worker finished without a result"));
+    AUTO(buf_done) struct buf tail = BUF_INIT;
+    log_warn("job.no_result", "ep=%s job=%s worker=%s", held->group->ep, held->id, held->worker);
+    ring_tail(process_output(held->slot->process), TAIL_LINES, TAIL_BYTES, &tail);
+    struct autopsy autopsy = {
+        .kind = AUTOPSY_NO_RESULT, .exit_code = -1, .oom = -1, .tail = buf_slice(&tail)};
+    put_members(&autopsy, held, &members);
     held->slot->has_worked = true;
     ending_start(held, ENDING_FAILED, &members);
 }

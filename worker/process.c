@@ -17,10 +17,12 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "autopsy.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/spawn.h"
 #include "leftovers.h"
+#include "oom.h"
 
 #define READ_SIZE ((size_t)65536)
 
@@ -35,6 +37,7 @@ struct process {
     void *arg;
     char *name, *mark;
     uint64_t started_ms;
+    int64_t oom_before; /* kills of the control group when it was started */
     bool is_stopping;
 };
 
@@ -121,6 +124,7 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
     process->name = xstrdup(spec->name);
     process->mark = xstrdup(spec->mark);
     process->started_ms = clock_mono_ms();
+    process->oom_before = oom_kills();
     process->child.on_end = process_ended;
     keeper_add(spec->keeper, process->child.pid);
     ensure(uv_pipe_init(loop_uv(spec->loop), &process->pipe, 0) == 0);
@@ -141,6 +145,11 @@ void process_on_end(struct process *process, process_fn fn, void *arg)
 pid_t process_pid(const struct process *process)
 {
     return process->child.pid;
+}
+
+const struct ring *process_output(const struct process *process)
+{
+    return &process->ring;
 }
 
 static void on_grace_over(struct timer *timer)
@@ -188,6 +197,24 @@ static void drain_pipe(struct process *process)
     }
 }
 
+/* Each kill that the kernel counts explains one end by SIGKILL (or a shell's 137). */
+static int was_oom(const struct process *process, int wait_status)
+{
+    static int64_t explained;
+    int64_t before = process->oom_before > explained ? process->oom_before : explained;
+    int64_t kills = oom_kills();
+    bool is_kill = (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL) ||
+                   (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 128 + SIGKILL);
+    if (kills < 0 || process->oom_before < 0) {
+        return -1;
+    }
+    if (is_kill && kills > before) {
+        explained = before + 1;
+        return 1;
+    }
+    return 0;
+}
+
 static void process_ended(struct child *child, int wait_status)
 {
     struct process *process = container_of(child, struct process, child);
@@ -200,6 +227,7 @@ static void process_ended(struct child *child, int wait_status)
         .output = &process->ring,
         .exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1,
         .signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
+        .oom = was_oom(process, wait_status),
         .lived_ms = clock_mono_ms() - process->started_ms,
     };
     if (process->on_end != NULL) {
@@ -211,7 +239,9 @@ static void process_ended(struct child *child, int wait_status)
 void process_end_text(const struct process_end *end, struct buf *out)
 {
     if (end->signal != 0) {
-        buf_printf(out, "signal %d (%s)", end->signal, strsignal(end->signal));
+        buf_printf(out, "signal %d (", end->signal);
+        autopsy_put_signal(end->signal, out);
+        buf_put_char(out, ')');
     } else {
         buf_printf(out, "exit code %d", end->exit_code);
     }

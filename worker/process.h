@@ -27,6 +27,7 @@ struct process_end {
     const struct ring *output; /* borrowed until the callback returns */
     int exit_code;             /* -1 when a signal ended it */
     int signal;                /* 0 when it exited */
+    int oom;                   /* 1: killed for want of memory, 0: not, -1: not known */
     uint64_t lived_ms;
 };
 typedef void (*process_fn)(const struct process_end *end, void *arg);
@@ -36,10 +37,11 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
                        struct buf *problem);
 void process_on_end(struct process *process, process_fn fn, void *arg);
 pid_t process_pid(const struct process *process);
+const struct ring *process_output(const struct process *process);
 /* SIGTERM to the group, SIGKILL after grace_ms. Repeated calls only shorten the wait. */
 void process_stop(struct process *process, uint64_t grace_ms);
 void process_kill(struct process *process);
-/* "exit code 3", "signal 9 (Killed)". */
+/* "exit code 3", "signal 9 (SIGKILL)". */
 void process_end_text(const struct process_end *end, struct buf *out);
 
 #endif

@@ -294,12 +294,55 @@ static bool is_crash(const struct slot *slot, const struct process_end *end)
            (slot->state == SLOT_STARTING || (!slot->has_worked && end->lived_ms < QUICK_END_MS));
 }
 
+/* ---- quarantine ---- */
+
+static bool is_due(const struct slot *slot)
+{
+    return slot->state == SLOT_READY && quarantine_is_due(&slot->streak, &slot->group->tally);
+}
+
+static void quarantine(struct slot *slot)
+{
+    log_warn("worker.quarantine",
+             "ep=%s worker=%s failures=%llu reason=\"its siblings complete their jobs\"",
+             slot->group->ep, slot->worker, (unsigned long long)slot->streak.failures);
+    slot->streak = (struct streak){0};
+    slot->quarantines++;
+}
+
+void slot_note_result(struct slot *slot, enum ending_kind kind)
+{
+    if (kind == ENDING_COMPLETED) {
+        quarantine_success(&slot->streak, &slot->group->tally);
+        slot->quarantines = 0;
+        return;
+    }
+    quarantine_failure(&slot->streak, &slot->group->tally);
+    if (is_due(slot)) {
+        quarantine(slot);
+        slot->is_unhealthy = true;
+        slot_drain(slot, FATE_REPLACE);
+    }
+}
+
+/* The end of a process with jobs in work is one failure, however many they were. */
+static void note_death(struct slot *slot)
+{
+    if (slot->fate == FATE_STAY && slot_is_busy(slot)) {
+        quarantine_failure(&slot->streak, &slot->group->tally);
+        if (is_due(slot)) {
+            quarantine(slot);
+        }
+    }
+}
+
 static void slot_ended(const struct process_end *end, void *arg)
 {
     struct slot *slot = arg;
     slot->process = NULL;
     drop_server(slot);
-    slot->crashes = is_crash(slot, end) ? slot->crashes + 1 : 0;
+    note_death(slot);
+    slot->crashes = is_crash(slot, end) ? slot->crashes + 1 : slot->quarantines;
     timer_stop(&slot->timer);
     timer_stop(&slot->stop_timer);
     timer_stop(&slot->doubt_timer);

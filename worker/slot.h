@@ -3,6 +3,7 @@
 #define WORKER_SLOT_H
 
 #include "base/map.h"
+#include "ending.h"
 #include "group.h"
 #include "process.h"
 
@@ -34,15 +35,17 @@ struct slot {
     unsigned fate;
     char worker[WORKER_ID_MAX + 1];
     char token[49];
-    struct process *process;  /* NULL while resting */
-    struct server *server;    /* of a `server` handler, while the process lives */
-    struct list jobs;         /* held.slot_link */
-    struct list takes;        /* poll.link, open job-take polls */
-    struct list stops;        /* poll.link, open job-stop polls */
-    uint64_t since_ms;        /* state as reported */
-    int64_t version;          /* of the document it was started with */
-    unsigned crashes;         /* in a row */
-    bool is_unhealthy;        /* said so by a ping */
+    struct process *process; /* NULL while resting */
+    struct server *server;   /* of a `server` handler, while the process lives */
+    struct list jobs;        /* held.slot_link */
+    struct list takes;       /* poll.link, open job-take polls */
+    struct list stops;       /* poll.link, open job-stop polls */
+    uint64_t since_ms;       /* state as reported */
+    int64_t version;         /* of the document it was started with */
+    unsigned crashes;        /* in a row */
+    bool is_unhealthy;       /* said so by a ping, or it fails while its siblings do not */
+    struct streak streak;
+    unsigned quarantines;     /* in a row, without a job completed between them */
     bool has_worked;          /* a result came */
     struct timer timer;       /* back-off or first-take limit */
     struct timer stop_timer;  /* stop.c: what to do about stopped jobs next */
@@ -64,6 +67,8 @@ void slot_drain(struct slot *slot, enum slot_fate fate);
 bool slot_revive(struct slot *slot); /* a surplus one that still drains is wanted again */
 /* Ends the process now: SIGTERM, SIGKILL after grace_ms. */
 void slot_stop(struct slot *slot, enum slot_fate fate, uint64_t grace_ms);
+/* A job of it has ended with a result. */
+void slot_note_result(struct slot *slot, enum ending_kind kind);
 /* A job has left it, or was stopped. */
 void slot_check(struct slot *slot);
 /* One of the store's words for what it does, "" when it no longer counts. */

@@ -71,6 +71,9 @@ void job_put_object(struct buf *out, const struct job_view *job)
     if (job->retries > 0) {
         put_number(out, ",\"retries\":", job->retries);
     }
+    if (job->has_freed) {
+        put_number(out, ",\"workerFreedTime\":", job->freed_ms);
+    }
     if (job->members.len > 0 && job->state != JOB_IN_QUEUE && job->state != JOB_CANCELLED) {
         (void)buf_put_char(out, ',');
         (void)buf_put_slice(out, job->members);

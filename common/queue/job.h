@@ -29,6 +29,8 @@ struct job_view {
     int64_t delay_ms; /* submission to pick-up of the latest attempt (to the end when never run) */
     int64_t execution_ms; /* pick-up to end of the latest attempt, final states only */
     int64_t retries;
+    bool has_freed;   /* stopped while it ran, and its worker has let go */
+    int64_t freed_ms; /* from the stop until then */
     struct slice worker;
     struct slice token;   /* secret of the job, known to its agent and to nodes that read it */
     struct slice members; /* text of the "output" and "error" members, or empty */

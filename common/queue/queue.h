@@ -144,6 +144,9 @@ void queue_lost(struct store *store, struct store_call *call, struct slice ep, i
 /* ERR_NOT_FOUND when ignored (the attempt no longer held the job). */
 enum err queue_lost_result(const struct reply *reply, struct slice id,
                            struct job_change *ret_change);
+/* The handler of a stopped job has let go of it. The reply: ms since the stop, -1 when ignored. */
+void queue_freed(struct store *store, struct store_call *call, struct slice ep,
+                 const struct held_job *job, store_fn fn);
 enum reclaim_cause { RECLAIM_RECONNECTED, RECLAIM_RESTARTED };
 void queue_reclaim(struct store *store, struct store_call *call, struct slice ep,
                    struct slice agent, int64_t retries_max, enum reclaim_cause cause,

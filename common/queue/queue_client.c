@@ -57,7 +57,7 @@ void queue_read(struct store *store, struct store_call *call, struct slice ep, s
     store_eval(store, call, SCRIPT_READ, ep, argv, COUNT_OF(argv), fn);
 }
 
-/* s a t0 t1 t2 w r tk members, see read.lua */
+/* s a t0 t1 t2 w r tk members fr, see read.lua */
 enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
 {
     if (reply_is_nil(reply)) {
@@ -82,6 +82,8 @@ enum err queue_read_result(const struct reply *reply, struct slice id, struct jo
     job.retries = reply_int(reply_at(reply, 6), 0);
     job.token = reply_slice(reply_at(reply, 7));
     job.members = reply_slice(reply_at(reply, 8));
+    job.has_freed = !reply_is_nil(reply_at(reply, 9));
+    job.freed_ms = reply_int(reply_at(reply, 9), ended_ms) - ended_ms;
     *ret_job = job;
     return ERR_OK;
 }

@@ -188,6 +188,13 @@ enum err queue_lost_result(const struct reply *reply, struct slice id,
     return ERR_OK;
 }
 
+void queue_freed(struct store *store, struct store_call *call, struct slice ep,
+                 const struct held_job *job, store_fn fn)
+{
+    const struct slice argv[] = {job->id, NUMBER(job->attempt)};
+    store_eval(store, call, SCRIPT_FREED, ep, argv, COUNT_OF(argv), fn);
+}
+
 void queue_reclaim(struct store *store, struct store_call *call, struct slice ep,
                    struct slice agent, int64_t retries_max, enum reclaim_cause cause,
                    const struct slice *held, size_t count, store_fn fn)

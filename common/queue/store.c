@@ -31,6 +31,7 @@ static const struct {
     [SCRIPT_CANCEL] = {false, true}, [SCRIPT_CONFIGURE] = {false, false},
     [SCRIPT_CHUNKS] = {true, true},
     [SCRIPT_EXPIRE] = {false, true}, [SCRIPT_FINISH] = {true, true},
+    [SCRIPT_FREED] = {false, true},
     [SCRIPT_DESCRIBE] = {false, true}, [SCRIPT_DISSOLVE] = {false, true},
     [SCRIPT_GRANT] = {false, true}, [SCRIPT_REVOKE] = {false, false},
     [SCRIPT_HEALTH] = {false, true}, [SCRIPT_LEAD] = {false, true},

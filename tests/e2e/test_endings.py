@@ -77,3 +77,92 @@ def test_a_worker_that_is_free_for_10_s_has_lost_its_job(puppet):
     assert (job["status"], job["error"].splitlines()[0]) == ("FAILED", NO_RESULT)
     worker.done(job_id, json.dumps({"output": "too late"}))
     assert "output" not in endpoint.status(job_id)
+
+
+# ---- deaths, explained
+
+def tail_of(error):
+    """The machine-readable last line."""
+    return json.loads(error.splitlines()[-1])["millrace"]
+
+
+def test_a_signal_is_explained_to_people_and_programs(plain):
+    job = plain.runsync({"do": "dies"})
+    assert job["status"] == "FAILED"
+    assert job["error"].startswith("worker lost: its process ended with signal 11 (SIGSEGV)")
+    assert "last words of the handler" in job["error"]
+    tail = tail_of(job["error"])
+    assert (tail["cause"], tail["signal"], tail["signalName"]) == ("signal", 11, "SIGSEGV")
+    assert (tail["attempt"], tail["cudaOom"]) == (2, False), "killed two processes, then failed"
+    assert job["retries"] == 1
+
+
+def test_an_exit_with_a_full_card_is_recognised(plain):
+    said = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
+    job = plain.runsync({"do": "exits", "code": 7, "says": said})
+    assert "exit code 7" in job["error"] and said in job["error"]
+    tail = tail_of(job["error"])
+    assert (tail["cause"], tail["exitCode"], tail["cudaOom"]) == ("cuda_oom", 7, True)
+
+
+def test_at_most_20_lines_are_kept(plain):
+    job = plain.runsync({"do": "exits", "code": 1, "says": "\n".join(map(str, range(1000, 1100)))})
+    assert "\n1099" in job["error"] and "1070" not in job["error"]
+
+
+def test_a_silent_ending_shows_what_the_sdk_said(plain):
+    job = plain.runsync({"do": "set"}, wait_ms=30000)
+    assert "not JSON serializable" in job["error"]
+    assert tail_of(job["error"])["cause"] == "no_result"
+
+
+# ---- stops
+
+def freed_ms(endpoint, job_id, timeout=30):
+    return wait_for(lambda: endpoint.status(job_id).get("workerFreedTime"), timeout, "the card free")
+
+
+def test_cancel_of_a_blocking_handler_says_when_its_card_was_free(plain):
+    job_id = plain.run({"do": "sleep", "seconds": 300})
+    plain.wait(job_id, "IN_PROGRESS")
+    assert "workerFreedTime" not in plain.status(job_id)
+    time.sleep(1)  # the handler is inside its sleep
+    plain.cancel(job_id)
+    assert 4000 < freed_ms(plain, job_id) < 15000
+    assert plain.status(job_id)["status"] == "CANCELLED"
+
+
+def test_cancel_of_an_async_handler_frees_it_in_a_second(make_endpoint, tmp_path):
+    record = tmp_path / "record"
+    endpoint = make_endpoint(python_handler("many.py", 2, record))
+    endpoint.wait(endpoint.run({"n": 1}))
+    pid = record.read_text().split()[2]
+    job_id = endpoint.run({"seconds": 60})
+    wait_for(lambda: "start " + job_id in record.read_text(), 20)
+    endpoint.cancel(job_id)
+    wait_for(lambda: "stopped " + job_id in record.read_text(), 2, "the handler's CancelledError")
+    assert 0 < freed_ms(endpoint, job_id) < 10000
+    assert endpoint.wait(endpoint.run({"n": 2}))["output"] == {"n": 2}
+    assert record.read_text().split()[-1] == pid, "the process is kept"
+
+
+def test_execution_timeout_says_when_its_card_was_free(plain):
+    job_id = plain.run({"do": "sleep", "seconds": 300}, policy={"executionTimeout": 5000})
+    assert plain.wait(job_id)["status"] == "TIMED_OUT"
+    assert 0 < freed_ms(plain, job_id) < 15000
+
+
+# ---- quarantine
+
+@pytest.mark.timeout(180)
+def test_a_worker_that_fails_while_its_sibling_does_not_is_replaced(make_endpoint, tmp_path):
+    endpoint = make_endpoint(python_handler("ill.py", tmp_path / "ill"), workersMin=2, workersMax=2)
+    wait_for(lambda: endpoint.health()["workers"]["idle"] == 2, 60, "two workers")
+    jobs = [endpoint.wait(endpoint.run({})) for _ in range(2)]
+    deadline = time.monotonic() + 60
+    while "worker.quarantine ep=" + endpoint.id not in endpoint.up.log("agent-0"):
+        assert time.monotonic() < deadline, jobs[-4:]
+        started = [endpoint.run({}) for _ in range(4)]
+        jobs += [endpoint.wait(job_id) for job_id in started]
+    wait_for(lambda: endpoint.health()["workers"]["idle"] == 2, 60, "two workers again")
+    assert [endpoint.runsync({})["status"] for _ in range(10)] == ["COMPLETED"] * 10

@@ -24,7 +24,8 @@ for _, id in ipairs(redis.call('ZRANGE', P .. 'due', 0, -1)) do
             job[5] = tonumber(job[5] or 0) - 1
         end
         local state = lose_job(P, id, now, {job[5], job[6], job[7], job[8]}, tonumber(ARGV[2]),
-            '"error":"worker lost: its agent was restarted"')
+            '"error":"worker lost: its agent was restarted' ..
+            '\\n{\\"millrace\\":{\\"cause\\":\\"agent_restarted\\"}}"')
         redis.call('HDEL', key, 'ag')
         for _, value in ipairs({id, state, job[3] or '', job[4]}) do
             result[#result + 1] = value

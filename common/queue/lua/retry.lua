@@ -33,7 +33,7 @@ if job[8] then
     redis.call('HDEL', P .. 'wh:' .. id, 'st', 'n', 'c', 'er', 'at', 'nx')
     redis.call('PEXPIRE', P .. 'wh:' .. id, keep)
 end
-redis.call('HDEL', key, 't1', 't2', 'ch', 'rn', 'wt', 'w')
+redis.call('HDEL', key, 't1', 't2', 'ch', 'rn', 'wt', 'w', 'fr')
 redis.call('UNLINK', P .. 'out:' .. id, P .. 'chunks:' .. id)
 redis.call('RPUSH', P .. (job[6] == 'l' and 'q:low' or 'q'), id)
 redis.call('ZADD', P .. 'ttl', now + ttl, id)

@@ -34,7 +34,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT'
         note(id, 'T', job)
     elseif job[1] == 'P' then
         local state = lose_job(P, id, now, {job[5], job[6], job[4], job[11]}, retries_max,
-            '"error":"worker lost: its agent stopped renewing the lease"')
+            '"error":"worker lost: its agent stopped renewing the lease' ..
+            '\\n{\\"millrace\\":{\\"cause\\":\\"lease_lapsed\\"}}"')
         note(id, state, job)
     end
 end

@@ -31,6 +31,11 @@ def dies(job):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def exits(job):
+    print(job["input"]["says"], flush=True)
+    os._exit(job["input"]["code"])
+
+
 def marks(job):
     """Tells that it runs, by a file with its pid, then waits until a second file allows the end."""
     with open(job["input"]["marker"], "a") as file:
@@ -59,6 +64,7 @@ ACTIONS = {
     "sleep": sleeps,
     "dies-once": dies_once,
     "dies": dies,
+    "exits": exits,
     "marks": marks,
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "ops/openai_error.h"
 #include "reply.h"
 #include "route.h"
 
@@ -38,7 +39,11 @@ static void op_free(struct op *op)
 
 static void on_gone(struct http_request *request)
 {
-    op_free(request->op);
+    struct op *op = request->op;
+    if (op->on_gone != NULL) {
+        op->on_gone(op);
+    }
+    op_free(op);
 }
 
 static bool copy_segment(char *out, size_t size, struct slice segment)
@@ -236,12 +241,28 @@ void op_reply_json(struct op *op, int status, struct slice body)
     op_reply(op, &(struct http_answer){.status = status, .body = body});
 }
 
-void op_reply_error(struct op *op, enum err err, const char *detail)
+/* Clients of OpenAI's API read errors in another shape. */
+static void op_refuse(struct op *op, enum err err, const char *detail, struct slice headers)
 {
     struct http_request *request = op->request;
     request->on_gone = NULL;
-    reply_error(request, err, detail);
+    if (op->route->group == LIMIT_OPENAI) {
+        AUTO(buf_done) struct buf body = BUF_INIT;
+        int status = err_http_status(err);
+        openai_error_put(&body, status, slice_of(detail != NULL ? detail : err_text(err)));
+        http_reply(request, &(struct http_answer){
+                                .status = status, .headers = headers, .body = buf_slice(&body)});
+    } else {
+        reply_error_headers(request, err, detail, headers);
+    }
     op_free(op);
+}
+
+void op_reply_error(struct op *op, enum err err, const char *detail)
+{
+    int status = err_http_status(err);
+    op_refuse(op, err, detail,
+              status == 429 || status == 503 ? SLICE("Retry-After: 2\r\n") : SLICE(""));
 }
 
 void op_reply_store_error(struct op *op, enum err err)
@@ -271,10 +292,7 @@ bool op_is_limited(struct op *op, enum err err, const struct reply *reply)
     (void)snprintf(detail, sizeof(detail), "rate limit exceeded: %lld %s requests in 10 s",
                    (long long)op->entry->endpoint->limits[group].per_10s, limit_group_name(group));
     (void)snprintf(headers, sizeof(headers), "Retry-After: %lld\r\n", (long long)(ms + 999) / 1000);
-    struct http_request *request = op->request;
-    request->on_gone = NULL;
-    reply_error_headers(request, ERR_LIMITED, detail, slice_of(headers));
-    op_free(op);
+    op_refuse(op, ERR_LIMITED, detail, slice_of(headers));
     return true;
 }
 

@@ -21,8 +21,9 @@ struct op {
     struct http_request *request;
     struct node *node;
     const struct route *route;
-    char ep[64];         /* endpoint id of the path, or empty */
-    char id[ID_MAX + 1]; /* job id of the path or of the new job, or empty */
+    char ep[64];                    /* endpoint id of the path, or empty */
+    char id[ID_MAX + 1];            /* job id of the path or of the new job, or empty */
+    void (*on_gone)(struct op *op); /* the client has left; the operation is freed afterwards */
     struct access access;
     struct catalog_entry *entry; /* the endpoint; NULL for paths without one */
     struct flight flight;        /* counted while in flight */
@@ -41,6 +42,13 @@ struct op {
     unsigned tries;      /* endpoints: updates begun again */
     bool is_missing;     /* endpoints: deleted before */
     struct op **list;    /* endpoints list: cleared when this operation ends first */
+    struct {
+        int64_t attempt, next; /* of the next chunk */
+        bool is_stream;        /* asked for as one */
+        bool has_begun;        /* the answer's head has left */
+        bool has_pieces;       /* and chunks */
+        bool is_wrapped;       /* as events made here */
+    } openai;
     /* events */
     struct tail_reader reader;
 };

@@ -20,6 +20,8 @@ static const struct route routes[] = {
      webhook_redeliver_start},
     {"/v2/:ep/purge-queue", HTTP_POST, PERMIT_PURGE, BODY_SMALL, LIMIT_PURGE, purge_start},
     {"/v2/:ep/requests", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_REQUESTS, requests_start},
+    {"/v2/:ep/openai/*", HTTP_GET | HTTP_POST, PERMIT_RUN, BODY_RUNSYNC, LIMIT_OPENAI,
+     openai_start},
     {"/v2/:ep/health", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_NONE, health_start},
     {"/healthz", HTTP_GET | HTTP_HEAD, PERMIT_NONE, BODY_SMALL, LIMIT_NONE, healthz_start},
     {"/v1/endpoints", HTTP_GET, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, endpoints_list_start},
@@ -48,7 +50,9 @@ static bool path_matches(const char *pattern, struct slice path, struct route_ma
     while (wanted.len > 0 && path.len > 0) {
         struct slice part = slice_cut(&wanted, '/');
         struct slice given = slice_cut(&path, '/');
-        if (!segment_is_variable(part)) {
+        if (slice_is(part, "*")) {
+            path = SLICE_NONE;
+        } else if (!segment_is_variable(part)) {
             if (!slice_eq(part, given)) {
                 return false;
             }

@@ -12,7 +12,7 @@ typedef void (*op_fn)(struct op *op);
 enum route_body { BODY_SMALL, BODY_RUN, BODY_RUNSYNC };
 
 struct route {
-    const char *path;  /* "/v2/:ep/status/:id": ':' parts match one segment */
+    const char *path;  /* "/v2/:ep/status/:id": ':' parts match one segment, a last '*' all */
     unsigned methods;  /* enum http_method, or-ed */
     enum permit needs; /* at the endpoint of the path */
     enum route_body body;

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 
-LOADING_S = float(sys.argv[1]) if len(sys.argv) > 1 else 0
 STARTED = time.monotonic()
 MODEL = os.environ.get("MODEL", "tiny")
 counts = {"active": 0, "peak": 0, "broken": 0, "served": 0}
@@ -100,7 +99,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def route(self, path):
         data = self.read_body()
         if path == "/health":
-            loading = time.monotonic() - STARTED < LOADING_S
+            loading = time.monotonic() - STARTED < self.server.loading_s
             self.reply(204 if loading else 503 if os.path.exists(os.environ.get("SICK", "")) else 200,
                        b"")
         elif path == "/counts":
@@ -167,4 +166,6 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+    server = Server(("127.0.0.1", int(os.environ["PORT"])), Handler)
+    server.loading_s = float(sys.argv[1]) if len(sys.argv) > 1 else 0
+    server.serve_forever()

@@ -24,6 +24,20 @@ def folder():
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.fixture
+def start(folder):
+    """start(args...) starts an up on the folder; one that a failed test left running is ended."""
+    started = []
+
+    def begin(*args):
+        started.append(Up(*args, data=folder))
+        return started[-1].start()
+    yield begin
+    for up in started:
+        if up.process and up.process.poll() is None:
+            up.kill()
+
+
 def refused(*args, **options):
     """Runs up that must not come up: (status, lines of stderr)."""
     done = subprocess.run([str(BUILD / "millrace"), "up", *map(str, args)], capture_output=True,
@@ -46,16 +60,16 @@ def free_port_pair():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_everything(number, folder):
-    up = Up("--slots", 2, data=folder).start()
+def test_a_signal_stops_everything(number, folder, start):
+    up = start("--slots", 2)
     endpoint = up.apply(document("noop", library_handler("noop.so")))
     assert endpoint.runsync({"n": 1})["status"] == "COMPLETED"
     assert up.stop(number) == 0
     assert not list(folder.rglob("*.pid"))
 
 
-def test_ctrl_c_while_jobs_run_leaves_nothing(folder):
-    up = Up("--slots", 2, data=folder).start()
+def test_ctrl_c_while_jobs_run_leaves_nothing(folder, start):
+    up = start("--slots", 2)
     endpoint = up.apply(document("sleeper", {"command": ["sleep", "1000"]}, workersMin=1))
     endpoint.run({})
     wait_for(lambda: any("sleep 1000" in processes.command_line(pid)
@@ -65,8 +79,8 @@ def test_ctrl_c_while_jobs_run_leaves_nothing(folder):
     assert time.monotonic() - since < 30
 
 
-def test_killed_up_takes_all_children_along(folder):
-    up = Up("--slots", 2, data=folder).start()
+def test_killed_up_takes_all_children_along(folder, start):
+    up = start("--slots", 2)
     endpoint = up.apply(document("sleeper", {"command": ["sleep", "1000"]}, workersMin=1))
     endpoint.run({})
     wait_for(lambda: any("sleep 1000" in processes.command_line(pid)
@@ -80,8 +94,8 @@ def test_killed_up_takes_all_children_along(folder):
     assert lines == []
 
 
-def test_second_start_keeps_every_job(folder):
-    up = Up("--slots", 1, data=folder).start()
+def test_second_start_keeps_every_job(folder, start):
+    up = start("--slots", 1)
     endpoint = up.apply(document("noop", library_handler("noop.so")))
     parked = up.apply(document("parked", library_handler("noop.so"), workersMax=0))
     finished = endpoint.runsync({"n": 1})["id"] and endpoint.run({"n": 2})
@@ -89,7 +103,7 @@ def test_second_start_keeps_every_job(folder):
     waiting = [parked.run({"n": n}) for n in range(3)]
     key = up.key
     assert up.stop() == 0
-    again = Up("--slots", 1, data=folder).start()
+    again = start("--slots", 1)
     assert again.key == key
     endpoint.up = parked.up = again
     assert endpoint.status(finished)["output"] == {"n": 2}
@@ -100,13 +114,13 @@ def test_second_start_keeps_every_job(folder):
     assert again.stop() == 0
 
 
-def test_second_start_after_a_kill_keeps_every_job(folder):
-    up = Up("--slots", 0, data=folder).start()
+def test_second_start_after_a_kill_keeps_every_job(folder, start):
+    up = start("--slots", 0)
     endpoint = up.apply(document("noop", library_handler("noop.so")))
     waiting = [endpoint.run({"n": n}) for n in range(3)]
     time.sleep(1.1)  # the append-only file is synced each second
     up.kill()
-    again = Up("--slots", 1, data=folder).start()
+    again = start("--slots", 1)
     endpoint.up = again
     assert [endpoint.wait(job_id)["output"] for job_id in waiting] == [{"n": n} for n in range(3)]
     again.stop()
@@ -207,18 +221,18 @@ def test_several_api_nodes_serve_the_same_jobs(fresh_up):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
-def test_full_disk_is_one_line_and_no_accepted_job_is_lost(folder):
+def test_full_disk_is_one_line_and_no_accepted_job_is_lost(folder, start):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder],
                       capture_output=True).returncode:
         pytest.skip("no right to mount")
     try:
-        check_full_disk(folder)
+        check_full_disk(start)
     finally:
         subprocess.run(["umount", "-l", folder], check=False)
 
 
-def check_full_disk(folder):
-    up = Up("--agents", 0, data=folder).start()
+def check_full_disk(start):
+    up = start("--agents", 0)
     endpoint = up.apply(document("parked", {"command": ["true"]}, workersMax=1000))
     accepted, refusal = [], None
     for _ in range(60):

@@ -3,6 +3,8 @@
   /run       jobs stored a second over 64 connections, against a bare epoll + hiredis server that
              runs the same script; both interleaved, medians; CPU a request of the server and Redis
   runsync    round trip of a no-op through a C handler, one in flight
+  stream     chunks posted to one agent and read as events
+  idle       memory of idle readers of events
 
 Every round starts on an empty Redis with the same settings. Standard library only."""
 
@@ -24,6 +26,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests/lib"))
 
 import processes  # noqa: E402
+import streams  # noqa: E402
 from transitions import Transitions, script_text  # noqa: E402
 
 REDIS = ["redis-server", "--port", "0", "--unixsocket", "redis.sock", "--dir", ".", "--appendonly",
@@ -196,18 +199,36 @@ def runsync_times(target, samples):
     return times[200:]
 
 
+def bench_streams(options, bench):
+    with Folder() as folder:
+        bench(options, lambda *args, **more: Millrace(options.build, folder, *args, **more),
+              wait_until, folder)
+
+
+def bench_stream(options):
+    bench_streams(options, streams.bench_stream)
+
+
+def bench_idle(options):
+    bench_streams(options, streams.bench_idle)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["run", "runsync", []], help="default: all")
+    parser.add_argument("what", nargs="*", choices=["run", "runsync", "stream", "idle", []],
+                        help="default: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--samples", type=int, default=3000)
+    parser.add_argument("--readers", type=int, default=10000)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     options = parser.parse_args()
-    for name in options.what or ["run", "runsync"]:
-        {"run": bench_run, "runsync": bench_runsync}[name](options)
+    benches = {"run": bench_run, "runsync": bench_runsync, "stream": bench_stream,
+               "idle": bench_idle}
+    for name in options.what or benches:
+        benches[name](options)
 
 
 if __name__ == "__main__":

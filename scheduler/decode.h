@@ -21,14 +21,23 @@ struct worker_value {
     int64_t since_ms; /* Redis time */
     int64_t version;
     struct slice agent; /* part of the text */
+    int64_t slots;      /* jobs it takes at once; 0: not told */
+    int64_t start_ms;   /* its cold start; 0: not told, or not over yet */
+    int64_t ready_ms;   /* Redis time of its first poll; 0: not told, or not yet */
 };
 
-/* "state held since version agent", see common/queue/README.md. */
+/* "state held since version agent slots start ready", see common/queue/README.md; the last three
+ * may be missing (an older agent). */
 enum err decode_worker(struct slice text, struct worker_value *ret_worker);
+
+struct gpu_value {
+    struct slice uuid, name; /* parts of the text */
+};
 
 struct agent_value {
     int64_t slots; /* 0..SLOTS_MAX */
-    int64_t gpus;  /* number of GPUs described, 0..GPUS_MAX */
+    struct gpu_value gpus[GPUS_MAX];
+    size_t gpu_count;
 };
 
 /* {"slots":N,"gpus":[...],...}: what is missing is 0. */

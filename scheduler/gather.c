@@ -13,7 +13,7 @@
 #include "base/log.h"
 
 #define COMMAND_MAX 512 /* longest command: two ids of at most 128 bytes and a few words */
-#define WORDS_MAX 8
+#define WORDS_MAX 24
 
 struct gather_call {
     struct store_call call;

@@ -1,19 +1,38 @@
 /* Writes that repair themselves: each compares what Redis holds, as read in this round, with what
  * should be there. A write that fails or is undone is found again in the next round.
  *
- *   mr:{ep}:stats    ready (submit.lua wakes the scheduler while it is 0) and throttled
+ *   mr:{ep}:stats    ready (submit.lua wakes the scheduler while it is 0), throttled, the reason
+ *                    why jobs wait, the cold start for the next leader; deaths are forgotten once
+ *                    a start has succeeded
  *   mr:{ep}:workers  entries of agents that are gone; an agent that comes back reports anew
  *   mr:{sys}:*       agents that have been gone for long (pods have new names each time) */
 #include "record.h"
 
 #include <inttypes.h>
 
+/* Measured anew with each worker: only what differs by a tenth is worth a write. */
+static bool is_new_start(const struct roster_endpoint *endpoint, int64_t start_ms)
+{
+    int64_t change = start_ms - endpoint->counts.start_ms;
+    return 10 * (change < 0 ? -change : change) > endpoint->counts.start_ms;
+}
+
 static void record_stats(struct gather *gather, const struct roster_endpoint *endpoint)
 {
-    if (endpoint->ready != endpoint->ready_stored ||
-        endpoint->throttled != endpoint->throttled_stored) {
-        gather_read(gather, NULL, NULL, "HSET mr:{%s}:stats ready %" PRId64 " throttled %" PRId64,
-                    endpoint->item.id, endpoint->ready, endpoint->throttled);
+    const struct roster_counts *stored = &endpoint->counts;
+    const char *id = endpoint->item.id;
+    int64_t start_ms = (int64_t)(endpoint->load.start_s * 1000);
+    if (endpoint->ready != stored->ready || endpoint->throttled != stored->throttled ||
+        (int)endpoint->reason != stored->reason) {
+        gather_read(gather, NULL, NULL,
+                    "HSET mr:{%s}:stats ready %" PRId64 " throttled %" PRId64 " reason %s", id,
+                    endpoint->ready, endpoint->throttled, reason_name(endpoint->reason));
+    }
+    if (is_new_start(endpoint, start_ms)) {
+        gather_read(gather, NULL, NULL, "HSET mr:{%s}:stats startMs %" PRId64, id, start_ms);
+    }
+    if (stored->deaths > 0 && endpoint->youngest_ms > stored->death_ms) {
+        gather_read(gather, NULL, NULL, "HSET mr:{%s}:stats deaths 0", id);
     }
 }
 

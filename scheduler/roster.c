@@ -21,13 +21,13 @@ static void endpoint_destroy(struct table_item *item)
     roster_endpoint_drop_probes(endpoint);
     endpoint_free(endpoint->conf);
     free(endpoint->workers);
+    free(endpoint->head_low);
     free(endpoint);
 }
 
 static struct table_item *agent_create(void)
 {
     struct roster_agent *agent = xcalloc(1, sizeof(*agent));
-    agent->is_described = true; /* so that the first bad description is logged */
     return &agent->item;
 }
 
@@ -35,6 +35,7 @@ static void agent_destroy(struct table_item *item)
 {
     struct roster_agent *agent = container_of(item, struct roster_agent, item);
     roster_wishes_free(agent->wishes, agent->wish_count);
+    free(agent->text);
     free(agent);
 }
 
@@ -91,6 +92,14 @@ bool roster_knows(const struct roster *roster, struct slice prefix)
     return item != NULL && container_of(item, struct roster_endpoint, item)->conf != NULL;
 }
 
+void roster_pardon(struct roster *roster, struct slice prefix)
+{
+    struct table_item *item = table_find(&roster->endpoints, decode_prefix(prefix));
+    if (item != NULL) {
+        container_of(item, struct roster_endpoint, item)->pardon_ms = roster->now_ms;
+    }
+}
+
 struct roster_agent *roster_find_agent(const struct roster *roster, struct slice id)
 {
     struct table_item *item = table_find(&roster->agents, id);
@@ -131,7 +140,8 @@ void roster_endpoint_add_worker(struct roster_endpoint *endpoint, struct slice i
             xrealloc(endpoint->workers, endpoint->worker_cap * sizeof(*endpoint->workers));
     }
     endpoint->workers[endpoint->worker_count++] = (struct roster_worker){
-        slice_dup(id), slice_dup(value->agent), value->state, value->since_ms};
+        slice_dup(id), slice_dup(value->agent), value->state,   value->since_ms,
+        value->slots,  value->start_ms,         value->ready_ms};
 }
 
 void roster_endpoint_drop_workers(struct roster_endpoint *endpoint)

@@ -7,7 +7,10 @@
 
 #include "decode.h"
 #include "gather.h"
+#include "load.h"
+#include "place.h"
 #include "queue/endpoint.h"
+#include "reason.h"
 #include "scale.h"
 #include "table.h"
 
@@ -17,7 +20,17 @@ struct roster_worker {
     char *id;    /* owned */
     char *agent; /* owned */
     enum worker_state state;
-    int64_t since_ms; /* Redis time */
+    int64_t since_ms; /* Redis time; of a busy one: when it took the oldest job it holds */
+    int64_t slots, start_ms, ready_ms; /* see decode.h */
+};
+
+/* What the scripts have counted, see common/queue/README.md. */
+struct roster_counts {
+    int64_t queued, running;            /* jobs */
+    int64_t ready, throttled, start_ms; /* as written by a scheduler */
+    int64_t arrivals, arrivals_low, finished, work_ms;
+    int64_t deaths, death_ms, death_version;
+    int reason; /* enum reason; -1: none, or unknown */
 };
 
 /* One place in the queue whose job's age is looked at. */
@@ -32,19 +45,27 @@ struct roster_endpoint {
     struct endpoint *conf;           /* owned; NULL until a valid document has been read */
     int64_t version, version_parsed; /* of the document in Redis, of the one looked at; 0: none */
     bool is_read;                    /* counters and workers of this tick are there */
-    int64_t queued, running;         /* jobs */
-    int64_t ready_stored, throttled_stored;
-    int64_t waiting, late;         /* see scale.h */
-    struct roster_worker *workers; /* owned array */
+    struct roster_counts counts;
+    int64_t waiting, late;            /* see scale.h */
+    int64_t oldest_ms, oldest_low_ms; /* Redis time of the submission of the first; 0: none waits */
+    char *head_low;                   /* owned; id of the first job of low priority */
+    struct roster_worker *workers;    /* owned array */
     size_t worker_count, worker_cap;
     struct roster_probe probes[ROSTER_PROBES_MAX];
     size_t probe_count;
     /* written by plan.c */
     struct scale_input input;
     struct scale_decision decision;
+    struct load load;
+    enum reason reason;
     int64_t placed, ready, throttled;
-    int64_t grown_ms; /* Redis time of the last round that placed more than the one before */
-    int64_t want_logged, placed_logged;
+    int64_t by_state[WORKER_STATE_COUNT]; /* workers */
+    int64_t grown_ms;    /* Redis time of the last round that placed more than the one before */
+    int64_t starving_ms; /* since when it wants a worker and has none; 0: it does not */
+    int64_t served_ms;   /* since when it has one that is ready; 0: none */
+    int64_t youngest_ms; /* Redis time of the latest first poll of a worker; 0: none is there */
+    int64_t pardon_ms;   /* its document was applied (again); 0: never */
+    int64_t want_told, placed_told; /* by the last decision that was kept */
 };
 
 struct roster_wish {
@@ -54,15 +75,17 @@ struct roster_wish {
 
 struct roster_agent {
     struct table_item item;
-    struct agent_value value; /* zeros while the description cannot be read */
-    bool is_described;
-    int64_t beat_ms;            /* Redis time; 0: never */
-    bool is_live;               /* has beaten within AGENT_LOST_MS */
-    bool is_gone;               /* has not, though it could have */
-    bool is_known;              /* wishes are what Redis holds */
-    bool is_refused;            /* the last write met a younger leader */
-    uint64_t written_ms;        /* loop time of the last write of the wishes; 0: never */
-    struct roster_wish *wishes; /* owned array, in the order of endpoints when written here */
+    char *text;                     /* owned; its description */
+    struct agent_value value;       /* parts of the text; zeros while it cannot be read */
+    int64_t cards[PLACE_TYPES_MAX]; /* that it may give, by type; a card of two agents is the first
+                                       one's */
+    int64_t beat_ms;                /* Redis time; 0: never */
+    bool is_live;                   /* has beaten within AGENT_LOST_MS */
+    bool is_gone;                   /* has not, though it could have */
+    bool is_known;                  /* wishes are what Redis holds */
+    bool is_refused;                /* the last write met a younger leader */
+    uint64_t written_ms;            /* loop time of the last write of the wishes; 0: never */
+    struct roster_wish *wishes;     /* owned array, in the order of endpoints when written here */
     size_t wish_count;
 };
 
@@ -71,7 +94,10 @@ typedef void (*roster_fn)(struct roster *roster, enum err err);
 
 struct roster {
     struct table endpoints, agents;
-    int64_t now_ms; /* Redis time of this tick */
+    int64_t now_ms;                      /* Redis time of this tick */
+    struct slice types[PLACE_TYPES_MAX]; /* names of the cards there are; parts of agents' texts */
+    size_t type_count;
+    bool is_cards_stale; /* agents have changed: cards and types must be counted again */
     /* private */
     struct loop *loop;
     struct gather gather;
@@ -90,6 +116,8 @@ void roster_expect_change(struct roster *roster);
 /* The connection to Redis is new: agents, too, come back only now, so none counts as gone for
  * AGENT_LOST_MS. */
 void roster_reconnected(struct roster *roster);
+/* The owner has applied the document again. prefix: "mr:{ID}:". */
+void roster_pardon(struct roster *roster, struct slice prefix);
 /* Others may have written assignments: read them before the next decision. */
 void roster_forget_wishes(struct roster *roster);
 

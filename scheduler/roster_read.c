@@ -22,7 +22,7 @@
 
 #define CONF_MS 5000
 #define WISH_MAX 1000
-#define COUNT_MAX (INT64_C(1) << 40) /* more jobs than Redis can hold; sums stay exact */
+#define COUNT_MAX (INT64_C(1) << 50) /* sums stay exact */
 
 static void read_set(struct roster *roster);
 static void read_versions(struct gather *gather);
@@ -158,16 +158,19 @@ static void time_arrived(void *target, const struct reply *reply)
         reply_int(reply_at(reply, 0), 0) * 1000 + reply_int(reply_at(reply, 1), 0) / 1000;
 }
 
-static void describe_agent(struct roster_agent *agent, struct slice text)
+static void describe_agent(struct roster *roster, struct roster_agent *agent, struct slice text)
 {
-    struct agent_value value = {0};
-    bool is_described = decode_agent(text, &value) == ERR_OK;
-    if (!is_described && agent->is_described) {
+    agent->beat_ms = 0;
+    if (agent->text != NULL && slice_is(text, agent->text)) {
+        return;
+    }
+    free(agent->text);
+    agent->text = slice_dup(text);
+    if (decode_agent(slice_of(agent->text), &agent->value) != ERR_OK) {
+        agent->value = (struct agent_value){0};
         log_warn("agent.malformed", "agent=%s", agent->item.id);
     }
-    agent->is_described = is_described;
-    agent->value = value;
-    agent->beat_ms = 0;
+    roster->is_cards_stale = true;
 }
 
 static void agents_arrived(void *target, const struct reply *reply)
@@ -181,11 +184,13 @@ static void agents_arrived(void *target, const struct reply *reply)
         struct slice id = reply_slice(reply_at(reply, i));
         if (id_is_valid(id)) {
             struct table_item *item = table_list(&roster->agents, id);
-            describe_agent(container_of(item, struct roster_agent, item),
+            describe_agent(roster, container_of(item, struct roster_agent, item),
                            reply_slice(reply_at(reply, i + 1)));
         }
     }
+    size_t before = roster->agents.count;
     table_drop_unlisted(&roster->agents);
+    roster->is_cards_stale = roster->is_cards_stale || roster->agents.count != before;
 }
 
 static void beats_arrived(void *target, const struct reply *reply)
@@ -206,14 +211,24 @@ static int64_t count_at(const struct reply *reply, size_t index)
     return value < 0 ? 0 : value > COUNT_MAX ? COUNT_MAX : value;
 }
 
+#define STATS                                                                                   \
+    "inQueue inProgress ready throttled startMs seq low ran runMs deaths deathAt deathVersion " \
+    "reason"
+
 static void stats_arrived(void *target, const struct reply *reply)
 {
     struct roster_endpoint *endpoint = target;
+    struct roster_counts *counts = &endpoint->counts;
+    int64_t *const fields[] = {
+        &counts->queued,   &counts->running,  &counts->ready,        &counts->throttled,
+        &counts->start_ms, &counts->arrivals, &counts->arrivals_low, &counts->finished,
+        &counts->work_ms,  &counts->deaths,   &counts->death_ms,     &counts->death_version,
+    };
     endpoint->is_read = endpoint->is_read && reply != NULL;
-    endpoint->queued = count_at(reply, 0);
-    endpoint->running = count_at(reply, 1);
-    endpoint->ready_stored = count_at(reply, 2);
-    endpoint->throttled_stored = count_at(reply, 3);
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        *fields[i] = count_at(reply, i);
+    }
+    counts->reason = reason_find(reply_slice(reply_at(reply, COUNT_OF(fields))));
 }
 
 static void workers_arrived(void *target, const struct reply *reply)
@@ -245,11 +260,11 @@ static void read_state(struct gather *gather)
         struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
         endpoint->is_read = endpoint->conf != NULL;
         endpoint->waiting = endpoint->late = 0;
+        endpoint->oldest_ms = endpoint->oldest_low_ms = 0;
         roster_endpoint_drop_workers(endpoint);
         roster_endpoint_drop_probes(endpoint);
         if (endpoint->conf != NULL) {
-            gather_read(gather, stats_arrived, endpoint,
-                        "HMGET mr:{%s}:stats inQueue inProgress ready throttled",
+            gather_read(gather, stats_arrived, endpoint, "HMGET mr:{%s}:stats " STATS,
                         endpoint->item.id);
             gather_read(gather, workers_arrived, endpoint, "HGETALL mr:{%s}:workers",
                         endpoint->item.id);
@@ -269,6 +284,7 @@ static void judge_beats(struct roster *roster)
         agent->is_live = roster->now_ms - agent->beat_ms <= AGENT_LOST_MS;
         agent->is_gone = !agent->is_live && connected_for_ms > AGENT_LOST_MS;
         agent->is_known = agent->is_known && !agent->is_gone;
+        roster->is_cards_stale = roster->is_cards_stale || agent->is_gone != was_gone;
         if (agent->is_gone && !was_gone) {
             log_warn("agent.gone", "agent=%s age_ms=%" PRId64, agent->item.id,
                      roster->now_ms - agent->beat_ms);
@@ -300,7 +316,7 @@ static void waiting_arrived(void *target, const struct reply *reply)
 {
     struct roster_endpoint *endpoint = target;
     int64_t length = reply_int(reply, 0); /* ids of cancelled jobs count here, not in the gauge */
-    endpoint->waiting = length < endpoint->queued ? length : endpoint->queued;
+    endpoint->waiting = length < endpoint->counts.queued ? length : endpoint->counts.queued;
 }
 
 static void job_arrived(void *target, const struct reply *reply)
@@ -317,13 +333,28 @@ static void read_job(struct gather *gather, struct roster_endpoint *endpoint, in
     gather_read(gather, job_arrived, probe, "LINDEX mr:{%s}:q %" PRId64, endpoint->item.id, place);
 }
 
+static void low_arrived(void *target, const struct reply *reply)
+{
+    struct roster_endpoint *endpoint = target;
+    struct slice id = reply_slice(reply);
+    endpoint->head_low = id_is_valid(id) ? slice_dup(id) : NULL;
+}
+
+/* No more late jobs than that matter. */
+static int64_t last_place(const struct roster_endpoint *endpoint)
+{
+    bool is_by_delay = endpoint->conf->scaler == SCALER_QUEUE_DELAY;
+    double slots = endpoint->load.slots >= 1 ? endpoint->load.slots : 1;
+    int64_t jobs = is_by_delay ? (int64_t)((double)endpoint->conf->workers_max * slots) : 1;
+    return jobs > 0 ? jobs - 1 : 0;
+}
+
 static void read_line(struct gather *gather, struct roster_endpoint *endpoint)
 {
     gather_read(gather, waiting_arrived, endpoint, "LLEN mr:{%s}:q", endpoint->item.id);
-    if (endpoint->conf->scaler != SCALER_QUEUE_DELAY || endpoint->conf->workers_max == 0) {
-        return;
-    }
-    int64_t last = endpoint->conf->workers_max - 1; /* no more late jobs than that matter */
+    free(steal(endpoint->head_low));
+    gather_read(gather, low_arrived, endpoint, "LINDEX mr:{%s}:q:low 0", endpoint->item.id);
+    int64_t last = last_place(endpoint);
     for (int64_t place = 0; place < last && endpoint->probe_count + 1 < ROSTER_PROBES_MAX;
          place = place * 2 + 1) {
         read_job(gather, endpoint, place);
@@ -341,7 +372,7 @@ static void read_queue(struct gather *gather)
     gather_begin(gather, read_ages);
     for (size_t i = 0; i < roster->endpoints.count; i++) {
         struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
-        if (endpoint->is_read && endpoint->queued > 0) {
+        if (endpoint->is_read && endpoint->counts.queued > 0) {
             read_line(gather, endpoint);
         }
     }
@@ -363,6 +394,12 @@ static void age_arrived(void *target, const struct reply *reply)
     probe->submitted_ms = reply_int(reply, 0);
 }
 
+static void low_age_arrived(void *target, const struct reply *reply)
+{
+    struct roster_endpoint *endpoint = target;
+    endpoint->oldest_low_ms = reply_int(reply, 0);
+}
+
 static void read_ages(struct gather *gather)
 {
     struct roster *roster = roster_of(gather);
@@ -379,6 +416,11 @@ static void read_ages(struct gather *gather)
                             probe->job);
             }
         }
+        if (endpoint->head_low != NULL) {
+            gather_read(gather, low_age_arrived, endpoint, "HGET mr:{%s}:job:%s t0",
+                        endpoint->item.id, endpoint->head_low);
+            free(steal(endpoint->head_low));
+        }
     }
     gather_end(gather);
 }
@@ -388,6 +430,9 @@ static void count_late(struct roster_endpoint *endpoint, int64_t now_ms)
     for (size_t i = 0; i < endpoint->probe_count; i++) {
         const struct roster_probe *probe = &endpoint->probes[i];
         double age_ms = (double)(now_ms - probe->submitted_ms);
+        if (probe->place == 0) {
+            endpoint->oldest_ms = probe->submitted_ms;
+        }
         if (probe->submitted_ms > 0 && age_ms > endpoint->conf->scaler_value * 1000 &&
             probe->place < endpoint->waiting && probe->place >= endpoint->late) {
             endpoint->late = probe->place + 1;

@@ -87,7 +87,7 @@ static void log_decision(struct roster_endpoint *endpoint)
 {
     const struct scale_input *in = &endpoint->input;
     const struct scale_decision *decision = &endpoint->decision;
-    if (decision->want == endpoint->want_logged && endpoint->placed == endpoint->placed_logged) {
+    if (decision->want == endpoint->want_told && endpoint->placed == endpoint->placed_told) {
         return;
     }
     log_info("scale.decided",
@@ -95,11 +95,11 @@ static void log_decision(struct roster_endpoint *endpoint)
              " reason=%s queued=%" PRId64 " waiting=%" PRId64 " late=%" PRId64 " running=%" PRId64
              " starting=%" PRId64 " idle=%" PRId64 " expired=%" PRId64 " busy=%" PRId64
              " min=%" PRId64 " max=%" PRId64,
-             endpoint->item.id, endpoint->want_logged, decision->want, endpoint->placed,
+             endpoint->item.id, endpoint->want_told, decision->want, endpoint->placed,
              scale_reason_name(decision->reason), in->queued, in->waiting, in->late, in->running,
              in->starting, in->idle, in->expired, in->busy, in->min, in->max);
-    endpoint->want_logged = decision->want;
-    endpoint->placed_logged = endpoint->placed;
+    endpoint->want_told = decision->want;
+    endpoint->placed_told = endpoint->placed;
 }
 
 static void tick_decide(struct roster *roster, enum err err)

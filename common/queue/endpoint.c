@@ -27,8 +27,9 @@ enum err reader_refuse(struct reader *reader, const char *key, const cJSON *valu
                        const char *allowed)
 {
     AUTO(free_text) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
-    (void)buf_printf(reader->problem, "%s%s%.80s: %s", key, text ? " is " : "", text ? text : "",
-                     allowed);
+    (void)buf_printf(reader->problem, "%s%s", key, text ? " is " : "");
+    (void)buf_put_excerpt(reader->problem, slice_of(text), 80);
+    (void)buf_printf(reader->problem, ": %s", allowed);
     return ERR_BAD_REQUEST;
 }
 
@@ -278,6 +279,7 @@ static const struct reader_field fields[] = {
     {"gpuCount", OFFSET(gpu_count), 0, 16, NULL},
     {"gpuTypeIds", 0, 0, 0, read_gpu_types},
     {"retries", OFFSET(retries), 0, 10, NULL},
+    {"weight", OFFSET(weight), 1, 1000, NULL},
     {"queueTtlSeconds", OFFSET(queue_ttl_s), 10, 604800, NULL},
     {"retention", 0, 0, 0, read_retention},
     {"payload", 0, 0, 0, read_payload},
@@ -292,8 +294,9 @@ static const struct reader_field fields[] = {
 static enum err refuse_unknown(struct reader *reader, const char *group, const char *name,
                                const struct reader_field *known)
 {
-    (void)buf_printf(reader->problem, "unknown key %s%s%.80s, known are", group,
-                     group[0] ? "." : "", name);
+    (void)buf_printf(reader->problem, "unknown key %s%s", group, group[0] ? "." : "");
+    (void)buf_put_excerpt(reader->problem, slice_of(name), 80);
+    (void)buf_put_str(reader->problem, ", known are");
     for (const struct reader_field *field = known; field->name != NULL; field++) {
         (void)buf_printf(reader->problem, "%s %s", field == known ? "" : ",", field->name);
     }
@@ -365,6 +368,7 @@ static struct endpoint *endpoint_new(void)
         .idle_timeout_s = 5,
         .execution_timeout_ms = 600000,
         .scaler_value = 4,
+        .weight = 1,
         .retries = 1,
         .queue_ttl_s = 86400,
         .retention_async_s = 1800,

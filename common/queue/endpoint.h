@@ -55,6 +55,7 @@ struct endpoint {
     double scaler_value; /* QUEUE_DELAY >= 0.5 s, REQUEST_COUNT >= 1; default 4 */
     int64_t gpu_count;   /* 0..16, default 0 */
     char **gpu_types;    /* NULL-terminated */
+    int64_t weight;      /* share of scarce slots and cards, 1..1000, default 1 */
     int64_t retries;     /* automatic ones after a lost worker, 0..10, default 1 */
     int64_t queue_ttl_s; /* 10..604800, default 86400 */
     int64_t retention_async_s, retention_sync_s; /* 1..604800, defaults 1800 and 60 */

@@ -13,6 +13,19 @@ static void a_worker_is_decoded(void **state)
     assert_int_equal(worker.since_ms, 1767225600000);
     assert_int_equal(worker.version, 7);
     assert_slice(worker.agent, "agent-0");
+    assert_int_equal(worker.slots, 0);
+}
+
+static void a_worker_with_its_measures_is_decoded(void **state)
+{
+    (void)state;
+    struct worker_value worker;
+    assert_int_equal(decode_worker(SLICE("idle 0 1767225600000 7 agent-0 4 61000 99"), &worker),
+                     ERR_OK);
+    assert_slice(worker.agent, "agent-0");
+    assert_int_equal(worker.slots, 4);
+    assert_int_equal(worker.start_ms, 61000);
+    assert_int_equal(worker.ready_ms, 99);
 }
 
 static void an_idle_worker_that_holds_a_job_is_busy(void **state)
@@ -40,6 +53,8 @@ static void a_malformed_worker_is_refused(void **state)
         "idle -1 5 1 a",
         "idle 0 99999999999999999999 1 a",
         "idle 0 5 1 a b",
+        "idle 0 5 1 a 4 5 6 7",
+        "idle 0 5 1 a 4 -5 6",
         "idle 0 5 1 a/b",
         "idle  0 5 1 a",
         "Idle 0 5 1 a",
@@ -59,18 +74,20 @@ static void assert_agent(const char *text, int64_t slots, int64_t gpus)
     struct agent_value agent;
     assert_int_equal(decode_agent(slice_of(text), &agent), ERR_OK);
     assert_int_equal(agent.slots, slots);
-    assert_int_equal(agent.gpus, gpus);
+    assert_int_equal(agent.gpu_count, gpus);
 }
 
 static void an_agent_is_decoded(void **state)
 {
     (void)state;
-    assert_agent(
-        "{\"host\":\"h\",\"slots\":4,\"gpus\":[{\"uuid\":\"GPU-1\"},{\"uuid\":\"GPU-2\"}]}", 4, 2);
+    assert_agent("{\"host\":\"h\",\"slots\":4,\"gpus\":[{\"uuid\":\"GPU-1\",\"name\":\"A\"},"
+                 "{\"uuid\":\"GPU-2\",\"name\":\"B\"}]}",
+                 4, 2);
     assert_agent("{\"slots\":2}", 2, 0);
     assert_agent("{}", 0, 0);
     assert_agent("{\"slots\":1,\"gpus\":[]}", 1, 0);
     assert_agent("{\"slots\":1,\"gpus\":\"none\"}", 1, 0);
+    assert_agent("{\"slots\":1,\"gpus\":[4,{},{\"uuid\":\"GPU-1\"}]}", 1, 0);
 }
 
 static void claims_of_an_agent_are_bounded(void **state)
@@ -110,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_is_decoded),
+        cmocka_unit_test(a_worker_with_its_measures_is_decoded),
         cmocka_unit_test(an_idle_worker_that_holds_a_job_is_busy),
         cmocka_unit_test(a_malformed_worker_is_refused),
         cmocka_unit_test(an_agent_is_decoded),

@@ -133,7 +133,7 @@ static void an_unhealthy_worker_is_no_capacity_but_fills_its_wish(void **state)
     struct fixture *f = *state;
     (void)add_agent(f, "a");
     struct roster_endpoint *endpoint = add_endpoint(f, "ep");
-    endpoint->queued = endpoint->waiting = 1;
+    endpoint->counts.queued = endpoint->waiting = 1;
     add_worker(endpoint, WORKER_UNHEALTHY, 0);
     make(f);
     assert_int_equal(endpoint->decision.reason, SCALE_FIRST_JOB);
@@ -146,12 +146,12 @@ static void a_worker_not_reported_yet_is_not_taken_back(void **state)
     struct fixture *f = *state;
     struct roster_agent *agent = add_agent(f, "a");
     struct roster_endpoint *endpoint = add_endpoint(f, "ep");
-    endpoint->queued = endpoint->waiting = 1;
+    endpoint->counts.queued = endpoint->waiting = 1;
     make(f);
     assert_int_equal(endpoint->placed, 1);
     wish(agent, "ep", 1);
-    endpoint->queued = endpoint->waiting = 0; /* it has taken the job already */
-    endpoint->running = 1;
+    endpoint->counts.queued = endpoint->waiting = 0; /* it has taken the job already */
+    endpoint->counts.running = 1;
     f->roster.now_ms += 4999;
     make(f);
     assert_int_equal(endpoint->placed, 1);
@@ -204,9 +204,7 @@ static void idle_timeout_zero_stays_warm_until_others_need_the_slot(void **state
     add_worker(warm, WORKER_IDLE, NOW_MS);
     make(f);
     assert_int_equal(warm->placed, 2);
-    other->queued = other->waiting = 1;
-    make(f); /* learns that one is missing */
-    assert_int_equal(other->throttled, 1);
+    other->counts.queued = other->waiting = 1;
     make(f);
     assert_int_equal(warm->placed, 1);
     assert_int_equal(other->placed, 1);

@@ -58,7 +58,7 @@ static void late_jobs_add_one_worker_each(void **state)
     input.queued = input.waiting = 5;
     input.late = 2;
     input.busy = 1;
-    assert_decision(input, 3, SCALE_QUEUE_DELAY);
+    assert_decision(input, 3, SCALE_LATE);
 }
 
 static void starting_workers_answer_late_jobs(void **state)

@@ -4,7 +4,6 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/log.h"
 #include "queue/endpoint.h"
 
 static const char allowed[] = "\"run\", \"read\", \"cancel\", \"purge\", \"admin\"";
@@ -37,11 +36,12 @@ enum err permits_parse(struct slice scopes, struct permits *ret_permits, struct 
     AUTO(permits_done) struct permits permits = {0};
     int count = cJSON_IsObject(root) ? cJSON_GetArraySize(root) : 0;
     if (count == 0 || count > PERMIT_ENDPOINTS_MAX) {
+        (void)buf_put_str(problem, "scopes is ");
+        (void)buf_put_excerpt(problem, scopes, 80);
         (void)buf_printf(problem,
-                         "scopes is %.*s: use an object of 1 to %d endpoint ids (or \"*\"), each "
-                         "with an array of %s",
-                         scopes.len > 80 ? 80 : (int)scopes.len, scopes.ptr, PERMIT_ENDPOINTS_MAX,
-                         allowed);
+                         ": use an object of 1 to %d endpoint ids (or \"*\"), each with an array "
+                         "of %s",
+                         PERMIT_ENDPOINTS_MAX, allowed);
         return ERR_BAD_REQUEST;
     }
     permits.endpoints = xcalloc((size_t)count, sizeof(permits.endpoints[0]));
@@ -74,8 +74,9 @@ static enum err read_endpoint(const cJSON *list, struct permits *permits, struct
     bool is_all = slice_is(ep, "*");
     unsigned bits = 0;
     if (!is_all && !endpoint_id_is_valid(ep)) {
-        (void)buf_printf(problem, "scopes names the endpoint %s: use an endpoint id or \"*\"",
-                         log_quote(ep));
+        (void)buf_put_str(problem, "scopes names the endpoint \"");
+        (void)buf_put_excerpt(problem, ep, 80);
+        (void)buf_put_str(problem, "\": use an endpoint id or \"*\"");
         return ERR_BAD_REQUEST;
     }
     if (is_known(permits, list->string)) {
@@ -115,8 +116,11 @@ AUTO_DEFINE(free_text, char *)
 static enum err refuse_list(const cJSON *list, const cJSON *value, struct buf *problem)
 {
     AUTO(free_text) char *text = cJSON_PrintUnformatted(value);
-    (void)buf_printf(problem, "scopes.%s%s %.80s: use an array of one or more of %s", list->string,
-                     value == list ? " is" : " holds", text != NULL ? text : "", allowed);
+    (void)buf_put_str(problem, "scopes.");
+    (void)buf_put_excerpt(problem, slice_of(list->string), 80);
+    (void)buf_put_str(problem, value == list ? " is " : " holds ");
+    (void)buf_put_excerpt(problem, slice_of(text), 80);
+    (void)buf_printf(problem, ": use an array of one or more of %s", allowed);
     return ERR_BAD_REQUEST;
 }
 

@@ -55,8 +55,9 @@ static enum err refuse(const char *key, const cJSON *value, const char *allowed,
                        struct buf *problem)
 {
     AUTO(free_text) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
-    (void)buf_printf(problem, "%s%s%.80s: %s", key, text != NULL ? " is " : "",
-                     text != NULL ? text : "", allowed);
+    (void)buf_printf(problem, "%s%s", key, text != NULL ? " is " : "");
+    (void)buf_put_excerpt(problem, slice_of(text), 80);
+    (void)buf_printf(problem, ": %s", allowed);
     return ERR_BAD_REQUEST;
 }
 
@@ -70,8 +71,9 @@ static enum err check_names(const cJSON *root, struct buf *problem)
     {
         if (strcmp(member->string, "name") != 0 && strcmp(member->string, "scopes") != 0 &&
             strcmp(member->string, "expiresAt") != 0) {
-            (void)buf_printf(problem, "unknown key %.80s, known are name, scopes, expiresAt",
-                             member->string);
+            (void)buf_put_str(problem, "unknown key ");
+            (void)buf_put_excerpt(problem, slice_of(member->string), 80);
+            (void)buf_put_str(problem, ", known are name, scopes, expiresAt");
             return ERR_BAD_REQUEST;
         }
     }

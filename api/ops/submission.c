@@ -15,8 +15,9 @@ static enum err refuse(struct buf *problem, const char *text)
 static enum err scan_problem(const struct json_problem *where, struct buf *problem)
 {
     if (where->key.len > 0) {
-        (void)buf_printf(problem, "the body is not valid: %s \"%.*s\"", where->what,
-                         where->key.len > 80 ? 80 : (int)where->key.len, where->key.ptr);
+        (void)buf_printf(problem, "the body is not valid: %s \"", where->what);
+        (void)buf_put_excerpt(problem, where->key, 80);
+        (void)buf_put_char(problem, '"');
     } else {
         (void)buf_printf(problem, "the body must be a JSON object: %s at byte %zu", where->what,
                          where->offset);

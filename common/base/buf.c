@@ -165,3 +165,19 @@ enum err buf_put_json_str(struct buf *buf, struct slice text)
     }
     return err == ERR_OK ? buf_put_char(buf, '"') : err;
 }
+
+enum err buf_put_excerpt(struct buf *buf, struct slice text, size_t max)
+{
+    size_t len = text.len;
+    if (len > max) {
+        for (len = max; len > 0 && ((unsigned char)text.ptr[len] & 0xC0) == 0x80;) {
+            len--;
+        }
+    }
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < len && err == ERR_OK; i++) {
+        bool is_control = (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f;
+        err = buf_put_char(buf, is_control ? '?' : text.ptr[i]);
+    }
+    return err;
+}

@@ -44,4 +44,8 @@ char *buf_take_str(struct buf *buf);           /* the bytes, terminated, now the
  * rest (UTF-8) passes as it is. */
 enum err buf_put_json_str(struct buf *buf, struct slice text);
 
+/* Appends the beginning of UTF-8 text that came from outside, for a message: at most max bytes,
+ * never half a character, control bytes as '?'. */
+enum err buf_put_excerpt(struct buf *buf, struct slice text, size_t max);
+
 #endif

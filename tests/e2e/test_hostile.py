@@ -4,6 +4,7 @@ healthy client is served. The slow ones run together, beside the other tests of 
 import concurrent.futures
 import contextlib
 import itertools
+import json
 import re
 import socket
 import threading
@@ -356,6 +357,19 @@ def test_broken_chunks_are_refused(victim, chunks):
         one.shutdown(socket.SHUT_WR)
     assert statuses(read_all(one)) in ([400], [431], [413], [])
     assert waiting(victim) == before
+
+
+@pytest.mark.parametrize("key", ["é" * 100, "a" + "é" * 100, "\n\x1b[31m", '"\\', "\U0001f600" * 50])
+def test_refusals_that_quote_are_one_line_of_valid_json(victim, key):
+    twice = '{"input":1,%s:1,%s:1}' % ((json.dumps(key, ensure_ascii=False),) * 2)
+    up = victim.up
+    for reply in (up.request("POST", victim.parked.path("run"), data=twice.encode()),
+                  up.post("/v1/endpoints", {key: 1}), up.post("/v1/keys", {key: 1}),
+                  up.post("/v1/endpoints", {"id": key}), up.post("/v1/keys", {"scopes": key}),
+                  up.post("/v1/keys", {"name": "x", "scopes": {key: [key]}})):
+        if reply.status_code != 404:  # keys may not be there yet
+            assert reply.status_code == 400
+            assert "\n" not in json.loads(reply.content.decode())["error"]
 
 
 def test_20_large_uploads_at_once(victim, healthy):

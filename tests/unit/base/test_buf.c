@@ -194,6 +194,23 @@ static void a_json_string_past_the_maximum_is_an_error(void **state)
     }
 }
 
+static void an_excerpt_is_one_line_of_whole_characters(void **state)
+{
+    (void)state;
+    struct buf buf = BUF_INIT;
+    assert_int_equal(buf_put_excerpt(&buf, SLICE("a\nb\x7f\0c"), 80), ERR_OK);
+    assert_int_equal(buf_put_excerpt(&buf, SLICE_NONE, 80), ERR_OK);
+    assert_slice(buf_slice(&buf), "a?b??c");
+    for (size_t max = 0; max < 9; max++) {
+        static const char *const want[] = {
+            "", "a", "a", "aé", "aé", "aé", "aé", "aé\xf0\x9f\x98\x80", "aé\xf0\x9f\x98\x80!"};
+        buf_clear(&buf);
+        assert_int_equal(buf_put_excerpt(&buf, SLICE("aé\xf0\x9f\x98\x80!"), max), ERR_OK);
+        assert_slice(buf_slice(&buf), want[max]);
+    }
+    buf_done(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +230,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_quoted_and_escaped),
         cmocka_unit_test(an_empty_json_string_is_two_quotes),
         cmocka_unit_test(a_json_string_past_the_maximum_is_an_error),
+        cmocka_unit_test(an_excerpt_is_one_line_of_whole_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

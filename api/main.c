@@ -4,6 +4,7 @@
  * parked requests are answered with what is known, the rest is finished, then the process ends. A
  * listening socket handed over by the supervisor (LISTEN_FDS) stays open there, so clients wait in
  * its backlog instead of being refused. */
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@
 #include "watch.h"
 
 #define DRAIN_MS 20000
+/* Larger memory is mapped on its own: it grows without a copy and leaves no hole behind. Left alone
+ * the C library raises its limit to the largest body it has seen. */
+#define LARGE_BYTES (1 << 20)
 
 struct settings {
     const char *redis, *listen, *bus, *node_id, *log_level, *api_key;
@@ -288,6 +292,7 @@ int main(int argc, char **argv)
         AUTO_STR text = buf_take_str(&problem);
         give_up("redis", settings.redis, text);
     }
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     struct program program = {0};
     program_start(&program, &settings);
     log_info("node.start", "version=%s", MILLRACE_VERSION);

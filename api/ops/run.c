@@ -12,6 +12,8 @@
 #include "ops/ops.h"
 #include "ops/submission.h"
 
+#define BODY_KEPT ((size_t)64 << 10) /* a smaller one is let go with the answer, which is cheaper */
+
 /* SHA-256 of client and key, and of the body. */
 struct idempotency {
     char name[DIGEST_HEX_SIZE], body[DIGEST_HEX_SIZE];
@@ -70,6 +72,8 @@ static void run_store(struct op *op)
     queue_submit(op->node->store, &op->call, op_ep(op), &args, run_stored);
     if (op->is_sync) {
         await_begin(op); /* lets the body go: the arguments have been copied */
+    } else if (op->request->body.len > BODY_KEPT) {
+        http_forget(op->request);
     }
 }
 

@@ -2,7 +2,8 @@
  *
  * A batch is what travels as one command: one plain command, or the items that calls of the same
  * script and endpoint brought in one loop turn. Batches wait in order in `waiting` until the end of
- * the turn, move to `sent` when written, and end when their reply arrives. When the connection
+ * the turn, move to `sent` when written, and end when their reply arrives. The link gets a batch in
+ * pieces, as the socket takes them, so that large arguments exist once. When the connection
  * breaks, sent batches that are safe to repeat go back to the head of `waiting`, the others end
  * with ERR_STORE_LOST. A batch that has waited wait_ms ends with ERR_STORE_AWAY. */
 #include "queue/store.h"
@@ -20,6 +21,8 @@
 #define JOIN_BYTES_MAX (256 * 1024)
 #define JOIN_LOOK_BACK 8 /* open batches compared with; more endpoints in one turn do not join */
 #define COMMAND_MAX ((size_t)512 << 20)
+#define BULK_FRAME_MAX 28 /* dollar sign, length and line ends of a bulk string */
+#define FEED_PIECE ((size_t)64 << 10)
 
 /* How each script's calls may be treated. */
 static const struct {
@@ -58,6 +61,7 @@ struct store_batch {
     char *prefix;          /* "mr:{ep}:", scripts only */
     struct buf args;       /* RESP bulk strings */
     size_t arg_count;
+    size_t fed; /* bytes of args that the link has taken */
     struct store_call **calls; /* NULL where detached */
     size_t call_count, call_cap;
     uint64_t created_ms, sent_ms;
@@ -70,6 +74,7 @@ struct store {
     struct store_config config;
     struct list waiting, sent; /* batch.link */
     struct list open;          /* batch.open_link, newest first */
+    struct store_batch *feeding; /* the last of sent, while the link has not taken all of it */
     struct loop_hook hook;
     struct timer timer; /* earliest end of waiting, or of an answer */
     char refusal[256];
@@ -119,6 +124,11 @@ static void batch_add(struct store_batch *batch, struct store_call *call, const 
     call->batch = batch;
     call->index = batch->call_count;
     batch->calls[batch->call_count++] = call;
+    size_t room = 0;
+    for (size_t i = 0; i < count; i++) {
+        room += args[i].len + BULK_FRAME_MAX;
+    }
+    (void)buf_reserve(&batch->args, room);
     for (size_t i = 0; i < count; i++) {
         put_bulk(&batch->args, args[i]);
     }
@@ -158,6 +168,7 @@ static bool batch_is_repeatable(const struct store_batch *batch)
 
 /* ---- sending ---- */
 
+/* A plain command leaves whole, a script's call begins to: store_feed() sends its arguments. */
 static void batch_send(struct store *store, struct store_batch *batch)
 {
     struct buf head = BUF_INIT;
@@ -173,13 +184,35 @@ static void batch_send(struct store *store, struct store_batch *batch)
                                           : (struct slice){store->sha[batch->script], 40});
         put_bulk(&head, SLICE("1"));
         put_bulk(&head, slice_of(batch->prefix));
+        batch->fed = 0;
+        store->feeding = batch->args.len > 0 ? batch : NULL;
+    } else {
+        (void)buf_put_slice(&head, buf_slice(&batch->args));
     }
-    (void)buf_put_slice(&head, buf_slice(&batch->args));
     list_unlink(&batch->link);
     list_push(&store->sent, &batch->link);
     batch->sent_ms = loop_now_ms(store->loop);
     store_link_send(store->link, buf_slice(&head));
     buf_done(&head);
+}
+
+/* Gives the link its next bytes; false when there are none. */
+static bool store_feed(struct store *store)
+{
+    struct store_batch *batch = store->feeding;
+    if (batch != NULL) {
+        size_t left = batch->args.len - batch->fed;
+        size_t piece = left < FEED_PIECE ? left : FEED_PIECE;
+        store_link_append(store->link, (struct slice){batch->args.ptr + batch->fed, piece});
+        batch->fed += piece;
+        batch->sent_ms = loop_now_ms(store->loop);
+        store->feeding = piece < left ? batch : NULL;
+    } else if (!list_is_empty(&store->waiting)) {
+        batch_send(store, container_of(store->waiting.next, struct store_batch, link));
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static void on_timer(struct timer *timer);
@@ -198,8 +231,7 @@ static void on_turn_end(struct loop_hook *hook)
     struct store *store = container_of(hook, struct store, hook);
     while (list_pop(&store->open) != NULL) {
     }
-    while (!list_is_empty(&store->waiting) && store_link_has_room(store->link)) {
-        batch_send(store, container_of(store->waiting.next, struct store_batch, link));
+    while (store_link_has_room(store->link) && store_feed(store)) {
         if (!store_link_has_room(store->link)) {
             store_link_flush(store->link); /* which may make room */
         }
@@ -221,7 +253,8 @@ static void on_timer(struct timer *timer)
     }
     while (!list_is_empty(&store->waiting)) {
         struct store_batch *oldest = container_of(store->waiting.next, struct store_batch, link);
-        if (now_ms - oldest->created_ms <= store->config.wait_ms) {
+        bool is_moving = store->feeding != NULL; /* Redis takes what is in front of it */
+        if (is_moving || now_ms - oldest->created_ms <= store->config.wait_ms) {
             break;
         }
         batch_end(oldest, ERR_STORE_AWAY, NULL);
@@ -255,7 +288,9 @@ static void on_reply(redisReply *reply, void *arg)
     struct store *store = arg;
     ensure(!list_is_empty(&store->sent));
     struct store_batch *batch = container_of(store->sent.next, struct store_batch, link);
-    if (reply->type != REDIS_REPLY_ERROR) {
+    if (batch == store->feeding) {
+        store_link_break(store->link, "Redis refuses a command before it is complete");
+    } else if (reply->type != REDIS_REPLY_ERROR) {
         batch_end(batch, ERR_OK, reply);
     } else if (batch->script != NO_SCRIPT && starts(reply, "NOSCRIPT")) {
         list_unlink(&batch->link);
@@ -283,6 +318,7 @@ static void on_lost(void *arg)
 {
     struct store *store = arg;
     struct list lost, again;
+    store->feeding = NULL;
     list_init(&lost);
     list_init(&again);
     list_splice(&lost, &store->sent);

@@ -335,6 +335,13 @@ void store_link_send(struct store_link *link, struct slice command)
                                      command.len);
 }
 
+void store_link_append(struct store_link *link, struct slice bytes)
+{
+    ensure(link->state == LINK_READY);
+    (void)redisAppendFormattedCommand(&link->watch->context->c, bytes.ptr, bytes.len);
+    link->watch->wants_write = true;
+}
+
 void store_link_flush(struct store_link *link)
 {
     struct socket_watch *watch = link->watch;

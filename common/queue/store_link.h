@@ -30,8 +30,10 @@ const char *store_link_problem(const struct store_link *link);
  * loop, because hiredis moves all that is left to the front after each partial write, which makes a
  * long backlog cost its square. */
 bool store_link_has_room(const struct store_link *link);
-/* Only while ready. Leaves with the next store_link_flush(). */
+/* Only while ready. Leaves with the next store_link_flush(). The first argument must be complete,
+ * what follows may be appended: nothing else can be sent before the command is whole. */
 void store_link_send(struct store_link *link, struct slice command);
+void store_link_append(struct store_link *link, struct slice bytes);
 void store_link_flush(struct store_link *link);
 /* Breaks the connection as if the peer had: on_lost, then reconnects. */
 void store_link_break(struct store_link *link, const char *why);

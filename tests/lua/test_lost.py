@@ -167,3 +167,10 @@ def test_report_writes_and_removes_workers(queue):
     assert 0 <= queue.now_ms() - 500 - int(since) < 1000
     queue.report("w1", "")
     assert queue.redis.hgetall(queue.key("workers")) == {}
+
+def test_reclaim_after_a_lost_connection_counts_no_retry(queue):
+    queue.submit("a")
+    queue.take("w1", agent="one")
+    assert [c.id for c in queue.reclaim(agent="one", is_new=False)] == ["a"]
+    assert queue.stats().get("retried", 0) == 0
+    assert int(queue.job("a").get("r", 0)) == 0

@@ -13,20 +13,7 @@ local P = KEYS[1]
 --#include now
 --#include rate
 --#include watcher
-local function read_chunks(result, chunks, first, stored, budget)
-    local step, start = 4, first
-    while first < stored and budget > 0 do
-        for _, chunk in ipairs(redis.call('LRANGE', chunks, first, first + step - 1)) do
-            budget = budget - #chunk
-            if budget < 0 and first > start then
-                return
-            end
-            result[#result + 1] = chunk
-            first = first + 1
-        end
-        step = math.min(step * 2, 128)
-    end
-end
+--#include read_chunks
 local results = {}
 for i = 1, #ARGV, 8 do
     local id, watcher = ARGV[i], ARGV[i + 1]

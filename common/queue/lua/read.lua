@@ -2,7 +2,8 @@
 -- KEYS  1: prefix "mr:{ep}:"
 -- ARGV  four for each job: id, watcher ('' for none), rate bucket ('' for none), its limit
 -- Returns for each: false when unknown, else {state letter, attempt, submitted ms, started ms,
---          ended ms, worker, retries, token, members or false, freed ms or false}; -n: rate limit, free in n ms.
+--          ended ms, worker, retries, token, members or false, freed ms or false};
+--          -n: rate limit, free in n ms.
 -- Invariant: whoever registers sees the state before every change that will be announced to it.
 local P = KEYS[1]
 --#include now

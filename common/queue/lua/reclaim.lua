@@ -26,6 +26,9 @@ for _, id in ipairs(redis.call('ZRANGE', P .. 'due', 0, -1)) do
         local state = lose_job(P, id, now, {job[5], job[6], job[7], job[8]}, tonumber(ARGV[2]),
             '"error":"worker lost: its agent was restarted' ..
             '\\n{\\"millrace\\":{\\"cause\\":\\"agent_restarted\\"}}"')
+        if not is_new and state == 'Q' then
+            redis.call('HINCRBY', P .. 'stats', 'retried', -1)
+        end
         redis.call('HDEL', key, 'ag')
         for _, value in ipairs({id, state, job[3] or '', job[4]}) do
             result[#result + 1] = value

@@ -19,7 +19,7 @@ if job[1] ~= 'F' and job[1] ~= 'T' then
     return {0, job[1]}
 end
 local ttl = job[3] - job[2]
-local keep = 86400000 + ttl + 4 * job[4] + job[5]
+local keep = 86400000 + 12 * (ttl + job[4]) + job[5]
 if redis.call('PEXPIRE', P .. 'in:' .. id, keep) == 0 then
     return false
 end

@@ -10,6 +10,7 @@
 local P, id, budget, watcher = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 --#include now
 --#include rate
+--#include read_chunks
 --#include watcher
 local limited = rate_exceeded(P, now, ARGV[5], ARGV[6])
 if limited then
@@ -24,17 +25,7 @@ local cursor = tonumber((job[7] == reading and job[8]) or job[4] or 0)
 local stored = job[5] and redis.call('LLEN', chunks) or 0
 local result = {job[1], job[2], job[3], 0}
 local start = cursor
-while cursor < stored and budget > 0 do
-    local some = redis.call('LRANGE', chunks, cursor, cursor + 99)
-    for _, chunk in ipairs(some) do
-        budget = budget - #chunk
-        if budget < 0 and cursor > start then
-            break
-        end
-        result[#result + 1] = chunk
-        cursor = cursor + 1
-    end
-end
+cursor = read_chunks(result, chunks, cursor, stored, budget)
 if cursor > start then
     redis.call('HSET', key, 'cu', cursor, 'rn', reading, 'rc', start)
 elseif job[1] == 'Q' or job[1] == 'P' then

@@ -22,7 +22,8 @@ local before = waiting
 local results, normal, low, stored, expiries = {}, {}, {}, {}, {}
 for i = 1, #ARGV, 14 do
     local id, class, ttl = ARGV[i], ARGV[i + 2], tonumber(ARGV[i + 4])
-    local keep = 86400000 + ttl + 4 * ARGV[i + 3] + ARGV[i + 5]
+    -- outlives ten automatic retries; ended jobs are given their retention
+    local keep = 86400000 + 12 * (ttl + ARGV[i + 3]) + ARGV[i + 5]
     local idem = ARGV[i + 11] ~= '' and P .. 'idem:' .. ARGV[i + 11]
     local first = idem and redis.call('GET', idem)
     local limited = not first and rate_exceeded(P, now, ARGV[i + 9], ARGV[i + 10])

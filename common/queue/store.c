@@ -29,21 +29,34 @@ static const struct {
     bool joins;         /* takes several items, answers one element for each */
     bool is_repeatable; /* sent again it does no harm and answers alike */
 } traits[SCRIPT_COUNT] = {
-    [SCRIPT_APPEND] = {true, true},  [SCRIPT_ASSIGN] = {false, true},
-    [SCRIPT_ATTEND] = {false, true}, [SCRIPT_BEAT] = {false, true},
-    [SCRIPT_CANCEL] = {false, true}, [SCRIPT_CONFIGURE] = {false, false},
+    [SCRIPT_APPEND] = {true, true},
+    [SCRIPT_ASSIGN] = {false, true},
+    [SCRIPT_ATTEND] = {false, true},
+    [SCRIPT_BEAT] = {false, true},
+    [SCRIPT_CANCEL] = {false, true},
+    [SCRIPT_CONFIGURE] = {false, false},
     [SCRIPT_CHUNKS] = {true, true},
-    [SCRIPT_EXPIRE] = {false, true}, [SCRIPT_FINISH] = {true, true},
+    [SCRIPT_EXPIRE] = {false, true},
+    [SCRIPT_FINISH] = {true, true},
     [SCRIPT_FREED] = {false, true},
-    [SCRIPT_DESCRIBE] = {false, true}, [SCRIPT_DISSOLVE] = {false, true},
-    [SCRIPT_GRANT] = {false, true}, [SCRIPT_REVOKE] = {false, false},
-    [SCRIPT_HEALTH] = {false, true}, [SCRIPT_LEAD] = {false, true},
-    [SCRIPT_LOST] = {false, true},   [SCRIPT_PROGRESS] = {true, true},
-    [SCRIPT_PURGE] = {false, true},  [SCRIPT_READ] = {true, true},
-    [SCRIPT_RECENT] = {false, true}, [SCRIPT_RECLAIM] = {false, true},
-    [SCRIPT_RENEW] = {false, true},  [SCRIPT_REPORT] = {false, true},
-    [SCRIPT_RETRY] = {false, false}, [SCRIPT_STREAM] = {false, true},
-    [SCRIPT_SUBMIT] = {true, true},  [SCRIPT_SWEEP] = {false, true},
+    [SCRIPT_DESCRIBE] = {false, true},
+    [SCRIPT_DISSOLVE] = {false, true},
+    [SCRIPT_GRANT] = {false, true},
+    [SCRIPT_REVOKE] = {false, false},
+    [SCRIPT_HEALTH] = {false, true},
+    [SCRIPT_LEAD] = {false, true},
+    [SCRIPT_LOST] = {false, true},
+    [SCRIPT_PROGRESS] = {true, true},
+    [SCRIPT_PURGE] = {false, true},
+    [SCRIPT_READ] = {true, true},
+    [SCRIPT_RECENT] = {false, true},
+    [SCRIPT_RECLAIM] = {false, true},
+    [SCRIPT_RENEW] = {false, true},
+    [SCRIPT_REPORT] = {false, true},
+    [SCRIPT_RETRY] = {false, false},
+    [SCRIPT_STREAM] = {false, true},
+    [SCRIPT_SUBMIT] = {true, true},
+    [SCRIPT_SWEEP] = {false, true},
     [SCRIPT_TAKE] = {false, false},
     [SCRIPT_HOOK_AGAIN] = {false, true},
     [SCRIPT_HOOK_DEFER] = {false, true},
@@ -61,7 +74,7 @@ struct store_batch {
     char *prefix;          /* "mr:{ep}:", scripts only */
     struct buf args;       /* RESP bulk strings */
     size_t arg_count;
-    size_t fed; /* bytes of args that the link has taken */
+    size_t fed;                /* bytes of args that the link has taken */
     struct store_call **calls; /* NULL where detached */
     size_t call_count, call_cap;
     uint64_t created_ms, sent_ms;
@@ -72,8 +85,8 @@ struct store {
     struct loop *loop;
     struct store_link *link;
     struct store_config config;
-    struct list waiting, sent; /* batch.link */
-    struct list open;          /* batch.open_link, newest first */
+    struct list waiting, sent;   /* batch.link */
+    struct list open;            /* batch.open_link, newest first */
     struct store_batch *feeding; /* the last of sent, while the link has not taken all of it */
     struct loop_hook hook;
     struct timer timer; /* earliest end of waiting, or of an answer */

@@ -142,6 +142,40 @@ static void submit(struct fixture *fixture, struct probe *probe, const char *id,
     queue_submit(fixture->store, &probe->call, SLICE("e"), &args, on_end);
 }
 
+#define LARGE ((size_t)8 << 20)
+
+/* A job whose stored members are LARGE bytes of `letter`, last byte excepted. */
+static void submit_large(struct fixture *fixture, struct probe *probe, const char *id, char letter)
+{
+    *probe = (struct probe){.fixture = fixture};
+    fixture->left++;
+    AUTO_STR members = xmalloc(LARGE);
+    memset(members, letter, LARGE);
+    members[LARGE - 1] = '!';
+    const struct submit_args args = {.id = slice_of(id),
+                                     .members = {members, LARGE},
+                                     .execution_ms = 5000,
+                                     .ttl_ms = 60000,
+                                     .retention_ms = 60000,
+                                     .waiting_max = 1000,
+                                     .token = SLICE("0123456789abcdef")};
+    queue_submit(fixture->store, &probe->call, SLICE("e"), &args, on_end);
+}
+
+static void assert_large(struct fixture *fixture, const char *key, char letter)
+{
+    struct probe probe;
+    command(fixture, &probe, "GET", key);
+    run(fixture);
+    assert_int_equal(probe.text.len, LARGE);
+    for (size_t i = 0; i < LARGE; i++) {
+        if (probe.text.ptr[i] != (i == LARGE - 1 ? '!' : letter)) {
+            fail();
+        }
+    }
+    buf_done(&probe.text);
+}
+
 static void command_gets_its_reply(void **state)
 {
     struct fixture *fixture = *state;
@@ -243,6 +277,56 @@ static void detached_call_stays_silent(void **state)
     assert_int_equal(probes[1].number, SUBMIT_STORED);
 }
 
+static void large_arguments_arrive_whole_and_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[4];
+    submit_large(fixture, &probes[0], "a", 'a');
+    submit_large(fixture, &probes[1], "b", 'b');
+    command(fixture, &probes[2], "STRLEN", "mr:{e}:in:b"); /* overtakes nothing */
+    submit(fixture, &probes[3], "c", 9);
+    run(fixture);
+    assert_int_equal(probes[2].number, LARGE);
+    assert_int_equal(probes[3].number, SUBMIT_STORED);
+    assert_large(fixture, "mr:{e}:in:a", 'a');
+    assert_large(fixture, "mr:{e}:in:b", 'b');
+}
+
+static void a_call_cut_off_half_way_is_sent_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    submit(fixture, &probes[0], "first", 9);
+    run(fixture);
+    (void)kill(fixture->redis, SIGSTOP); /* takes no more than a socket holds */
+    submit_large(fixture, &probes[1], "a", 'a');
+    submit(fixture, &probes[2], "b", 9);
+    timer_start(fixture->loop, &fixture->deadline, 50, on_deadline);
+    loop_run(fixture->loop);
+    assert_int_equal(fixture->left, 2);
+    redis_stop(fixture, SIGKILL);
+    redis_start(fixture);
+    run(fixture);
+    assert_int_equal(probes[1].number, SUBMIT_STORED);
+    assert_int_equal(probes[2].number, SUBMIT_STORED);
+    assert_large(fixture, "mr:{e}:in:a", 'a');
+}
+
+static void closing_ends_what_is_half_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[2];
+    submit(fixture, &probes[0], "first", 9);
+    run(fixture);
+    (void)kill(fixture->redis, SIGSTOP);
+    submit_large(fixture, &probes[1], "a", 'a');
+    timer_start(fixture->loop, &fixture->deadline, 50, on_deadline);
+    loop_run(fixture->loop);
+    store_close(fixture->store);
+    fixture->store = NULL;
+    assert_int_equal(probes[1].err, ERR_CLOSING);
+}
+
 static void closing_ends_what_waits(void **state)
 {
     struct fixture *fixture = *state;
@@ -267,6 +351,9 @@ int main(void)
         TEST(full_memory_is_a_refusal_that_says_so),
         TEST(detached_call_stays_silent),
         TEST(closing_ends_what_waits),
+        TEST(large_arguments_arrive_whole_and_in_order),
+        TEST(a_call_cut_off_half_way_is_sent_again),
+        TEST(closing_ends_what_is_half_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

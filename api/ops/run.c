@@ -12,7 +12,7 @@
 #include "ops/ops.h"
 #include "ops/submission.h"
 
-#define BODY_KEPT ((size_t)64 << 10) /* a smaller one is let go with the answer, which is cheaper */
+#define BODY_KEPT ((size_t)64 << 10) /* letting smaller ones go with the answer is cheaper */
 
 /* SHA-256 of client and key, and of the body. */
 struct idempotency {

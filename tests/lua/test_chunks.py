@@ -136,3 +136,15 @@ def test_chunks_of_several_jobs_answers_each_in_order(running):
     running.append("a", 0, "x")
     replies = running.call("chunks", "no", "", "", 0, -1, 0, 9, "", "a", "", "", 0, -1, 0, 9, "")
     assert replies[0] is None and replies[1][4:] == ["x"]
+
+
+def test_chunks_and_read_see_the_same_job(running):
+    def assert_same():
+        assert running.chunks("a").job == running.read("a")
+    assert_same()
+    running.progress("a")
+    assert_same()
+    running.cancel("a")
+    running.call("freed", "a", 1)
+    assert running.read("a").freed is not None
+    assert_same()

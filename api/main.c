@@ -14,8 +14,10 @@
 #include "catalog.h"
 #include "hook.h"
 #include "limit.h"
+#include "net/fetch.h"
 #include "node.h"
 #include "op.h"
+#include "pool.h"
 #include "queue/queue_hook.h"
 #include "reply.h"
 #include "route.h"
@@ -31,6 +33,7 @@ struct settings {
     const char *redis, *listen, *bus, *node_id, *log_level, *api_key;
     struct config_strings webhook_allow;
     int64_t webhook_retry_ms;
+    int64_t lb_wait_ms;
 };
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
@@ -83,6 +86,13 @@ static void settings_load(struct settings *settings, int argc, char **argv)
          .min = 1,
          .max = 3600000,
          .help = "pause between the first three tries of a webhook; then it grows, for 24 hours"},
+        {.name = "lb-wait-ms",
+         .kind = CONFIG_INT,
+         .target = &settings->lb_wait_ms,
+         .argument = "MS",
+         .fallback = "120000",
+         .max = 3600000,
+         .help = "how long a request to a load-balancing endpoint waits for a worker"},
         {.name = "log-level",
          .kind = CONFIG_STRING,
          .target = &settings->log_level,
@@ -258,6 +268,9 @@ static void program_start(struct program *program, const struct settings *settin
     node->catalog = catalog_new(node->loop, node->store);
     node->limits = limits_new(node->loop, node->store, slice_of(node->bus_address));
     hooks_start(node, settings);
+    node->fetcher = fetcher_new(node->loop);
+    node->pools = pools_new(node);
+    node->lb_wait_ms = (uint64_t)settings->lb_wait_ms;
     node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
     listen_start(node, settings);
     loop_on_stop_signal(node->loop, on_stop, program);
@@ -268,6 +281,8 @@ static void program_done(struct program *program)
     struct node *node = &program->node;
     timer_stop(&program->drain_timer);
     http_server_close(node->server); /* ends all operations, so the rest is nobody's */
+    pools_free(node->pools);
+    fetcher_free(node->fetcher);
     limits_free(node->limits);
     hooks_free(node->hooks);
     feed_close(program->feed);

@@ -10,7 +10,9 @@
 
 struct auth;
 struct catalog;
+struct fetcher;
 struct hooks;
+struct pools;
 struct limits;
 struct watch;
 struct tails;
@@ -26,6 +28,9 @@ struct node {
     struct hooks *hooks;
     struct watch *watch;
     struct tails *tails;
+    struct fetcher *fetcher; /* to the gates of agents */
+    struct pools *pools;
+    uint64_t lb_wait_ms;   /* longest wait for a worker of a load-balancing endpoint */
     char bus_address[300]; /* where others publish to us; the watcher name in jobs */
     bool is_draining;      /* parked requests are answered with what is known */
 };

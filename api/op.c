@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "net/gate.h"
 #include "ops/openai_error.h"
 #include "reply.h"
 #include "route.h"
@@ -184,6 +185,11 @@ static void op_limit(struct op *op)
 {
     enum limit_group group = op->route->group;
     const struct endpoint *endpoint = op->entry != NULL ? op->entry->endpoint : NULL;
+    bool is_job = group == LIMIT_RUN || group == LIMIT_RUNSYNC || group == LIMIT_OPENAI;
+    if (is_job && endpoint != NULL && endpoint->type == ENDPOINT_LOAD_BALANCER) {
+        op_reply_error(op, ERR_BAD_REQUEST, "not allowed for LB API: use /lb/ENDPOINT/...");
+        return;
+    }
     bool is_limited =
         group != LIMIT_NONE && endpoint != NULL &&
         (endpoint->limits[group].per_10s > 0 || endpoint->limits[group].concurrent > 0);
@@ -201,13 +207,25 @@ static void op_limit(struct op *op)
     op_reply_error(op, ERR_LIMITED, detail);
 }
 
+static size_t body_max(const struct op *op)
+{
+    const struct endpoint *endpoint = op->entry != NULL ? op->entry->endpoint : NULL;
+    switch (op->route->body) {
+    case BODY_RUN:
+        return (size_t)endpoint->run_bytes;
+    case BODY_RUNSYNC:
+        return (size_t)endpoint->runsync_bytes;
+    case BODY_GATE:
+        return GATE_BODY_MAX;
+    case BODY_SMALL:
+        break;
+    }
+    return SMALL_BODY_MAX;
+}
+
 static void op_accept(struct op *op)
 {
-    size_t max = SMALL_BODY_MAX;
-    if (op->route->body != BODY_SMALL) {
-        const struct endpoint *endpoint = op->entry->endpoint;
-        max = (size_t)(op->route->body == BODY_RUN ? endpoint->run_bytes : endpoint->runsync_bytes);
-    }
+    size_t max = body_max(op);
     if (op->request->content_length > (int64_t)max) {
         char detail[96];
         (void)snprintf(detail, sizeof(detail), "bad request: body: exceeded max body size of %zu%s",
@@ -225,6 +243,11 @@ void op_reply(struct op *op, const struct http_answer *answer)
     struct http_request *request = op->request;
     request->on_gone = NULL;
     http_reply(request, answer);
+    op_free(op);
+}
+
+void op_release(struct op *op)
+{
     op_free(op);
 }
 

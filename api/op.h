@@ -15,6 +15,7 @@
 #include "tail.h"
 #include "watch.h"
 
+struct lb;
 struct route;
 
 struct op {
@@ -49,6 +50,7 @@ struct op {
         bool has_pieces;       /* and chunks */
         bool is_wrapped;       /* as events made here */
     } openai;
+    struct lb *lb; /* lb: owned by it */
     /* events */
     struct tail_reader reader;
 };
@@ -67,6 +69,7 @@ bool op_has_failed(struct op *op, enum err err);
 /* The reply of queue_read(): true and the job, or the operation has ended with the reason. */
 bool op_read_job(struct op *op, enum err err, const struct reply *reply, struct job_view *ret_job);
 void op_reply(struct op *op, const struct http_answer *answer);
+void op_release(struct op *op);    /* the answer has been given otherwise */
 void op_end_stream(struct op *op); /* of an answer begun by http_stream_begin() */
 
 /* What the operation's first transition shall count. */

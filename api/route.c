@@ -5,6 +5,8 @@
 
 #define READ (HTTP_GET | HTTP_POST)
 
+#define ANY (HTTP_GET | HTTP_HEAD | HTTP_POST | HTTP_PUT | HTTP_DELETE | HTTP_PATCH | HTTP_OPTIONS)
+
 static const struct route routes[] = {
     {"/v2/:ep/run", HTTP_POST, PERMIT_RUN, BODY_RUN, LIMIT_RUN, run_start},
     {"/v2/:ep/runsync", HTTP_POST, PERMIT_RUN, BODY_RUNSYNC, LIMIT_RUNSYNC, runsync_start},
@@ -23,6 +25,8 @@ static const struct route routes[] = {
     {"/v2/:ep/openai/*", HTTP_GET | HTTP_POST, PERMIT_RUN, BODY_RUNSYNC, LIMIT_OPENAI,
      openai_start},
     {"/v2/:ep/health", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_NONE, health_start},
+    {"/lb/:ep", ANY, PERMIT_RUN, BODY_GATE, LIMIT_NONE, lb_start},
+    {"/lb/:ep/*", ANY, PERMIT_RUN, BODY_GATE, LIMIT_NONE, lb_start},
     {"/healthz", HTTP_GET | HTTP_HEAD, PERMIT_NONE, BODY_SMALL, LIMIT_NONE, healthz_start},
     {"/v1/endpoints", HTTP_GET, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, endpoints_list_start},
     {"/v1/endpoints", HTTP_POST, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, endpoints_create_start},

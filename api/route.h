@@ -9,7 +9,7 @@
 struct op;
 typedef void (*op_fn)(struct op *op);
 
-enum route_body { BODY_SMALL, BODY_RUN, BODY_RUNSYNC };
+enum route_body { BODY_SMALL, BODY_RUN, BODY_RUNSYNC, BODY_GATE };
 
 struct route {
     const char *path;  /* "/v2/:ep/status/:id": ':' parts match one segment, a last '*' all */

@@ -231,6 +231,20 @@ static void stats_arrived(void *target, const struct reply *reply)
     counts->reason = reason_find(reply_slice(reply_at(reply, COUNT_OF(fields))));
 }
 
+static bool is_balanced(const struct roster_endpoint *endpoint)
+{
+    return endpoint->conf->type == ENDPOINT_LOAD_BALANCER;
+}
+
+/* Its requests are at the API nodes, in no queue. */
+static void balance_arrived(void *target, const struct reply *reply)
+{
+    struct roster_endpoint *endpoint = target;
+    endpoint->is_read = endpoint->is_read && reply != NULL;
+    endpoint->counts.queued = count_at(reply, 0);
+    endpoint->counts.running = count_at(reply, 1);
+}
+
 static void workers_arrived(void *target, const struct reply *reply)
 {
     struct roster_endpoint *endpoint = target;
@@ -268,6 +282,10 @@ static void read_state(struct gather *gather)
                         endpoint->item.id);
             gather_read(gather, workers_arrived, endpoint, "HGETALL mr:{%s}:workers",
                         endpoint->item.id);
+        }
+        if (endpoint->conf != NULL && is_balanced(endpoint)) {
+            queue_balance(gather->store, gather_add(gather, balance_arrived, endpoint),
+                          slice_of(endpoint->item.id), SLICE_NONE, 0, 0, 0, gather_arrived);
         }
     }
     gather_end(gather);
@@ -316,7 +334,8 @@ static void waiting_arrived(void *target, const struct reply *reply)
 {
     struct roster_endpoint *endpoint = target;
     int64_t length = reply_int(reply, 0); /* ids of cancelled jobs count here, not in the gauge */
-    endpoint->waiting = length < endpoint->counts.queued ? length : endpoint->counts.queued;
+    bool is_all = length >= endpoint->counts.queued || is_balanced(endpoint);
+    endpoint->waiting = is_all ? endpoint->counts.queued : length;
 }
 
 static void job_arrived(void *target, const struct reply *reply)

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "boot.h"
+#include "gate.h"
 #include "gpu/gpu.h"
 #include "group.h"
 #include "net/fetch.h"
@@ -41,6 +42,8 @@ static char *describe(const struct agent *agent)
     buf_printf(&out, ",\"slots\":%lld,\"pid\":%d,\"version\":\"" MILLRACE_VERSION "\",\"gpus\":",
                agent->is_stopping ? 0LL : (long long)agent->config.slots, (int)getpid());
     gpus_put_json(agent->config.gpus, &out);
+    buf_put_str(&out, ",\"lb\":");
+    gate_put_json(agent->gate, &out);
     buf_put_char(&out, '}');
     return buf_take_str(&out);
 }
@@ -136,6 +139,23 @@ static void on_spool_empty(void *arg)
     agent_check_stopped(agent);
 }
 
+/* The plane for handlers, the gate for API nodes. */
+static bool open_doors(struct agent *agent)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    enum err err = plane_new(agent, &agent->plane);
+    if (err != ERR_OK) {
+        log_error("plane.no_start", "err=%s", err_name(err));
+        return false;
+    }
+    if (gate_new(agent, agent->config.lb, &agent->gate, &problem) != ERR_OK) {
+        log_error("gate.no_start", "lb=%s problem=%s", agent->config.lb,
+                  log_quote(buf_slice(&problem)));
+        return false;
+    }
+    return true;
+}
+
 struct agent *agent_new(struct loop *loop, const struct agent_config *config)
 {
     struct agent *agent = xcalloc(1, sizeof(*agent));
@@ -146,15 +166,13 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     if (gethostname(agent->host, sizeof(agent->host) - 1) != 0) {
         agent->host[0] = '\0';
     }
-    agent->description = describe(agent);
     agent->reaper = reaper_new(loop);
     agent->fetcher = fetcher_new(loop);
-    enum err err = plane_new(agent, &agent->plane);
-    if (err != ERR_OK) {
-        log_error("plane.no_start", "err=%s", err_name(err));
+    if (!open_doors(agent)) {
         agent_free(agent);
         return NULL;
     }
+    agent->description = describe(agent);
     struct store_config store = {
         .url = config->redis_url, .on_change = on_store_change, .arg = agent};
     agent->store = store_new(loop, &store);
@@ -384,6 +402,7 @@ void agent_free(struct agent *agent)
         group_free(container_of(at, struct group, link));
     }
     plane_close(agent->plane);
+    gate_close(agent->gate);
     bus_close(agent->bus);
     store_close(agent->store);
     reaper_close(agent->reaper);

@@ -14,6 +14,7 @@
 
 struct boot;
 struct fetcher;
+struct gate;
 struct gpus;
 struct plane;
 struct group;
@@ -28,6 +29,7 @@ struct agent_config {
     struct gpus *gpus;
     const char *spool_dir; /* NULL: what Redis cannot take waits in memory */
     size_t spool_max;      /* bytes */
+    const char *lb;        /* HOST:PORT of the gate */
 };
 
 struct agent {
@@ -36,6 +38,7 @@ struct agent {
     struct store *store;
     struct feed *feed;
     struct bus *bus;
+    struct gate *gate;
     struct fetcher *fetcher; /* to the HTTP servers of `server` handlers */
     struct plane *plane;
     struct reaper *reaper;

@@ -44,6 +44,9 @@ struct held *held_new(struct slot *slot, const struct taken_job *job)
     held->since_ms = loop_now_ms(slot->group->agent->loop);
     stream_init(&held->stream, held);
     list_push(&slot->group->jobs, &held->group_link);
+    if (slot_job_count(slot) == 0) {
+        slot->since_ms = held->since_ms; /* busy since now */
+    }
     list_push(&slot->jobs, &held->slot_link);
     lease_start(slot->group);
     report_change(slot->group);
@@ -67,6 +70,9 @@ void held_leave(struct held *held)
     }
     list_unlink(&held->slot_link);
     held->slot = NULL;
+    if (slot_job_count(slot) == 0) {
+        slot->since_ms = loop_now_ms(slot->group->agent->loop); /* idle since now */
+    }
     report_change(slot->group);
     slot_check(slot);
 }

@@ -10,7 +10,7 @@
 #include "gpu/gpu.h"
 
 struct settings {
-    const char *redis, *node_id, *log_level, *fake_gpus, *spool;
+    const char *redis, *node_id, *log_level, *fake_gpus, *lb, *spool;
     int64_t slots; /* -1: by the machine */
     int64_t spool_max_mb;
 };
@@ -58,6 +58,14 @@ static void load(struct settings *settings, int argc, char **argv)
          .fallback = "info",
          .choices = levels,
          .help = "debug also shows what handlers print"},
+        {.name = "lb",
+         .kind = CONFIG_HOST_PORT,
+         .target = &settings->lb,
+         .argument = "HOST:PORT",
+         .fallback = "127.0.0.1:0",
+         .help =
+             "where API nodes bring requests of load-balancing endpoints; they must reach HOST; "
+             "port 0 picks one"},
         {.name = "fake-gpus",
          .kind = CONFIG_STRING,
          .target = &settings->fake_gpus,
@@ -167,6 +175,7 @@ int main(int argc, char **argv)
         .keeper = keeper,
         .gpus = &gpus,
         .spool_dir = settings.spool,
+        .lb = settings.lb,
         .spool_max = (size_t)settings.spool_max_mb << 20,
     };
     int status = run(&config);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "gate.h"
 #include "slot.h"
 
 #define STARTING_MS 200
@@ -56,6 +57,7 @@ struct server *server_new(struct slot *slot, struct buf *problem)
     struct server *server = xcalloc(1, sizeof(*server));
     server->slot = slot;
     server->port = port;
+    list_init(&server->passages);
     return server;
 }
 
@@ -70,6 +72,7 @@ void server_free(struct server *server)
         return;
     }
     timer_stop(&server->timer);
+    gate_forget(server);
     if (server->probe != NULL) {
         fetch_cancel(server->probe);
     }
@@ -113,7 +116,7 @@ static bool is_lost(const struct server *server)
     const struct slot *slot = server->slot;
     uint64_t now = loop_now_ms(slot->group->agent->loop);
     return server->unfit_ms != 0 && now - server->unfit_ms > UNFIT_MS &&
-           slot->state == SLOT_READY && list_is_empty(&slot->jobs);
+           slot->state == SLOT_READY && slot_job_count(slot) == 0;
 }
 
 static void server_judge(struct server *server, bool is_fit)
@@ -121,6 +124,7 @@ static void server_judge(struct server *server, bool is_fit)
     struct slot *slot = server->slot;
     uint64_t now = loop_now_ms(slot->group->agent->loop);
     if (server->is_fit != is_fit) {
+        report_change(slot->group);
         log_info(is_fit ? "server.fit" : "server.unfit", "ep=%s worker=%s port=%d", slot->group->ep,
                  slot->worker, server->port);
         server->is_fit = is_fit;
@@ -167,4 +171,14 @@ void server_feed(struct server *server)
                             : container_of(slot->takes.next, struct poll, link);
     poll->wanted = wanted < BATCH_MAX ? wanted : BATCH_MAX;
     taker_add(taker, poll);
+}
+
+void server_passed(struct server *server)
+{
+    struct slot *slot = server->slot;
+    if (server->passage_count <= 1) { /* busy or idle since now */
+        slot->since_ms = loop_now_ms(slot->group->agent->loop);
+    }
+    report_change(slot->group);
+    slot_check(slot);
 }

@@ -5,13 +5,16 @@
 #ifndef WORKER_SERVER_H
 #define WORKER_SERVER_H
 
+#include "base/list.h"
 #include "net/fetch.h"
 
 struct slot;
 struct server {
     struct slot *slot;
     int port;
-    bool is_fit; /* the health path answered 200 last: takes jobs */
+    bool is_fit;          /* the health path answered 200 last: takes jobs */
+    struct list passages; /* of gate.c: requests in hand, for load-balancing endpoints */
+    size_t passage_count;
     /* private */
     struct fetch *probe;
     struct timer timer;
@@ -25,5 +28,6 @@ void server_start(struct server *server); /* its process runs */
 void server_free(struct server *server);  /* accepts NULL */
 /* As many jobs are asked for as there is room; after each change of slot, jobs or fitness. */
 void server_feed(struct server *server);
+void server_passed(struct server *server); /* passage_count has changed */
 
 #endif

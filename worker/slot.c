@@ -183,7 +183,7 @@ bool slot_is_busy(const struct slot *slot)
 
 size_t slot_job_count(const struct slot *slot)
 {
-    size_t count = 0;
+    size_t count = slot->server != NULL ? slot->server->passage_count : 0;
     list_each (at, &slot->jobs) {
         count++;
     }
@@ -249,7 +249,7 @@ void slot_check(struct slot *slot)
     if (slot->server != NULL) {
         server_feed(slot->server);
     }
-    if (slot->state == SLOT_DRAINING && slot->process != NULL && list_is_empty(&slot->jobs)) {
+    if (slot->state == SLOT_DRAINING && slot->process != NULL && slot_job_count(slot) == 0) {
         slot_stop(slot, slot->fate, DRAIN_GRACE_MS);
     }
 }
@@ -405,7 +405,10 @@ const char *slot_word(const struct slot *slot)
         return slot->is_unhealthy ? "unhealthy" : "initializing";
     case SLOT_READY:
     case SLOT_DRAINING:
-        return slot->is_unhealthy ? "unhealthy" : list_is_empty(&slot->jobs) ? "idle" : "running";
+        return slot->is_unhealthy                              ? "unhealthy"
+               : slot->server != NULL && !slot->server->is_fit ? "initializing"
+               : slot_job_count(slot) == 0                     ? "idle"
+                                                               : "running";
     case SLOT_STOPPING:
     case SLOT_GONE:
     case SLOT_STATE_COUNT:

@@ -73,6 +73,6 @@ void slot_note_result(struct slot *slot, enum ending_kind kind);
 void slot_check(struct slot *slot);
 /* One of the store's words for what it does, "" when it no longer counts. */
 const char *slot_word(const struct slot *slot);
-size_t slot_job_count(const struct slot *slot);
+size_t slot_job_count(const struct slot *slot); /* and requests of a load balancer */
 
 #endif

@@ -215,9 +215,25 @@ static bool exception_message(struct slice object, struct buf *out)
            json_unquote(members[ERROR_MESSAGE].value, out) == ERR_OK;
 }
 
+/* The agent's own words about a lost worker quote its last output, which may name any status. */
+static bool is_loss(struct slice text, struct slice *ret_words)
+{
+    static const struct slice tail = SLICE("\n{\"millrace\":");
+    const char *at = memmem(text.ptr ? text.ptr : "", text.len, tail.ptr, tail.len);
+    if (at != NULL) {
+        *ret_words = (struct slice){text.ptr, (size_t)(at - text.ptr)};
+    }
+    return at != NULL;
+}
+
 int openai_error_of_job(struct buf *out, struct slice text)
 {
     AUTO(buf_done) struct buf message = BUF_INIT;
+    struct slice words;
+    if (is_loss(text, &words)) {
+        openai_error_put(out, 500, words);
+        return 500;
+    }
     struct slice object = tail_object(text);
     int named = openai_error_status(text);
     int status = put_object(out, object, named != 0 ? named : 500);

@@ -17,6 +17,7 @@ void purge_start(struct op *op);
 void webhook_read_start(struct op *op);
 void webhook_redeliver_start(struct op *op);
 void requests_start(struct op *op);
+void lb_start(struct op *op);
 void openai_start(struct op *op);
 void health_start(struct op *op);
 void healthz_start(struct op *op);

@@ -116,6 +116,9 @@ void http_reply(struct http_request *request, const struct http_answer *answer);
 void http_stream_begin(struct http_request *request, const struct http_answer *head);
 void http_stream_write(struct http_request *request, struct slice bytes);
 void http_stream_end(struct http_request *request);
+/* Closes the connection instead, so that the client sees that the answer is not whole. on_gone does
+ * not come. */
+void http_stream_cut(struct http_request *request);
 size_t http_stream_backlog(const struct http_request *request);
 void http_stream_on_room(struct http_request *request, void (*on_room)(struct http_request *));
 

@@ -169,6 +169,17 @@ void http_stream_end(struct http_request *request)
     }
 }
 
+void http_stream_cut(struct http_request *request)
+{
+    struct http_conn *conn = conn_of(request);
+    ensure(conn->state == HTTP_STREAM);
+    request->on_gone = NULL;
+    conn->on_room = NULL;
+    http_write_flush(conn);
+    conn->is_broken = true;
+    http_conn_run_later(conn);
+}
+
 size_t http_stream_backlog(const struct http_request *request)
 {
     return http_write_backlog(container_of(request, const struct http_conn, request));

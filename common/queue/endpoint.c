@@ -360,6 +360,15 @@ static enum err check_whole(struct reader *reader)
     return ERR_OK;
 }
 
+/* Nothing waits in a queue there. */
+static void settle(struct endpoint *endpoint)
+{
+    if (endpoint->type == ENDPOINT_LOAD_BALANCER) {
+        endpoint->scaler = SCALER_REQUEST_COUNT;
+        endpoint->scaler_value = endpoint->scaler_value < 1 ? 1 : endpoint->scaler_value;
+    }
+}
+
 static struct endpoint *endpoint_new(void)
 {
     struct endpoint *endpoint = xcalloc(1, sizeof(*endpoint));
@@ -404,6 +413,7 @@ enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struc
     if (err == ERR_OK) {
         endpoint->name = endpoint->name ? endpoint->name : xstrdup(endpoint->id);
         endpoint->document = slice_dup(json);
+        settle(endpoint);
         *ret_endpoint = steal(endpoint);
     }
     return err;

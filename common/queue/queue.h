@@ -215,6 +215,11 @@ void queue_expire(struct store *store, struct store_call *call, struct slice ep,
 void queue_attend(struct store *store, struct store_call *call, struct slice node,
                   int64_t silence_ms, store_fn fn);
 
+/* Requests to a load-balancing endpoint that a node has in hand, believed for believe_ms; node
+ * empty: only asks. Reply: {waiting, running} of all nodes. */
+void queue_balance(struct store *store, struct store_call *call, struct slice ep, struct slice node,
+                   int64_t waiting, int64_t running, int64_t believe_ms, store_fn fn);
+
 struct health {
     int64_t in_queue, in_progress, completed, failed, retried;
     int64_t idle, initializing, running, throttled, unhealthy;

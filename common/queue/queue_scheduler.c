@@ -51,3 +51,10 @@ void queue_assign(struct store *store, struct store_call *call, int64_t epoch, s
     store_eval(store, call, SCRIPT_ASSIGN, SLICE("sys"), argv, count + 2, fn);
     free(argv);
 }
+
+void queue_balance(struct store *store, struct store_call *call, struct slice ep, struct slice node,
+                   int64_t waiting, int64_t running, int64_t believe_ms, store_fn fn)
+{
+    const struct slice argv[] = {node, NUMBER(waiting), NUMBER(running), NUMBER(believe_ms)};
+    store_eval(store, call, SCRIPT_BALANCE, ep, argv, COUNT_OF(argv), fn);
+}

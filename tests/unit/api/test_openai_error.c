@@ -92,6 +92,14 @@ static void any_other_text_is_the_message(void **state)
                  "\"code\":500}}");
 }
 
+static void a_lost_worker_is_500_whatever_it_wrote_last(void **state)
+{
+    (void)state;
+    assert_error("worker lost: x\nstatus_code=404 {\n{\"millrace\":{\"cause\":\"exit\"}}", 500,
+                 "{\"error\":{\"message\":\"worker lost: x\\nstatus_code=404 {\","
+                 "\"type\":\"server_error\",\"param\":null,\"code\":500}}");
+}
+
 static void an_output_is_an_error_only_when_it_says_so(void **state)
 {
     (void)state;
@@ -115,6 +123,7 @@ int main(void)
         cmocka_unit_test(a_python_dict_gives_its_message),
         cmocka_unit_test(an_exception_of_the_sdk_gives_its_message),
         cmocka_unit_test(any_other_text_is_the_message),
+        cmocka_unit_test(a_lost_worker_is_500_whatever_it_wrote_last),
         cmocka_unit_test(an_output_is_an_error_only_when_it_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,205 @@
+/*   head: secret, worker -> body -> relay to 127.0.0.1 -> count down
+ *
+ * A worker that is not there or not fit is refused in a way that the API node knows
+ * (RELAY_REFUSED), so that it asks another one. A server with requests in hand counts as busy: it
+ * is neither surplus nor stopped while it drains. */
+#include "gate.h"
+
+#include <stdio.h>
+
+#include "agent.h"
+#include "base/config.h"
+#include "base/digest.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "net/relay.h"
+#include "server.h"
+#include "slot.h"
+
+struct gate {
+    struct agent *agent;
+    struct http_server *server;
+    char address[300];
+    char secret[49];
+};
+
+struct passage {
+    struct list link;      /* server.passages */
+    struct server *server; /* NULL once its process has ended */
+    struct http_request *request;
+    struct relay relay;
+};
+
+static void gate_refuse(struct http_request *request, int status, const char *body);
+static void passage_start(struct gate *gate, struct server *server, struct http_request *request);
+static void passage_ended(struct relay *relay, enum relay_end end, enum err err,
+                          const char *problem);
+static void passage_gone(struct http_request *request);
+static void passage_free(struct passage *passage);
+
+static struct server *find_server(const struct gate *gate, const struct http_request *request)
+{
+    struct map_node *node = map_get(&gate->agent->workers, http_header(request, GATE_WORKER));
+    struct slot *slot = node != NULL ? container_of(node, struct slot, node) : NULL;
+    return slot != NULL && slot->server != NULL && slot_is_open(slot) && slot->server->is_fit
+               ? slot->server
+               : NULL;
+}
+
+static void on_head(struct http_request *request, void *arg)
+{
+    const struct gate *gate = arg;
+    if (!digest_eq(http_header(request, GATE_SECRET), slice_of(gate->secret))) {
+        gate_refuse(request, 401, "{\"error\":\"unknown\"}");
+    } else if (find_server(gate, request) == NULL) {
+        gate_refuse(request, 503, "{\"error\":\"no such worker\"}");
+    } else {
+        request->eof_is_gone = true;
+        http_accept(request, GATE_BODY_MAX);
+    }
+}
+
+static void on_request(struct http_request *request, void *arg)
+{
+    struct gate *gate = arg;
+    struct server *server = find_server(gate, request);
+    if (server == NULL) { /* it ended while the body came */
+        gate_refuse(request, 503, "{\"error\":\"no such worker\"}");
+    } else {
+        passage_start(gate, server, request);
+    }
+}
+
+static void gate_refuse(struct http_request *request, int status, const char *body)
+{
+    http_reply(request, &(struct http_answer){.status = status,
+                                              .headers = SLICE(RELAY_REFUSED ": 1\r\n"),
+                                              .body = slice_of(body)});
+}
+
+/* ---- passages ---- */
+
+static bool is_ours(struct slice name)
+{
+    return slice_eq_nocase(name, SLICE(GATE_SECRET)) || slice_eq_nocase(name, SLICE(GATE_WORKER));
+}
+
+static void passage_start(struct gate *gate, struct server *server, struct http_request *request)
+{
+    struct passage *passage = xcalloc(1, sizeof(*passage));
+    passage->server = server;
+    passage->request = request;
+    request->op = passage;
+    request->on_gone = passage_gone;
+    list_push(&server->passages, &passage->link);
+    server->passage_count++;
+    server_passed(server);
+    AUTO_STR url =
+        xasprintf("http://127.0.0.1:%d%.*s%s%.*s", server->port, SLICE_ARG(request->path),
+                  request->query.len > 0 ? "?" : "", SLICE_ARG(request->query));
+    struct relay_target target = {
+        .fetcher = gate->agent->fetcher,
+        .loop = gate->agent->loop,
+        .url = url,
+        .is_dropped = is_ours,
+        .reply_headers = "",
+        .timeout_ms = GATE_TIMEOUT_MS,
+    };
+    relay_start(&passage->relay, request, &target, passage_ended);
+}
+
+static void passage_ended(struct relay *relay, enum relay_end end, enum err err,
+                          const char *problem)
+{
+    struct passage *passage = container_of(relay, struct passage, relay);
+    if (end == RELAY_UNREACHED && err == ERR_REFUSED) { /* its process has just ended */
+        passage->request->on_gone = NULL;
+        gate_refuse(passage->request, 503, "{\"error\":\"no such worker\"}");
+    } else if (end == RELAY_UNREACHED) {
+        AUTO(buf_done) struct buf body = BUF_INIT;
+        buf_put_str(&body, "{\"error\":");
+        buf_put_json_str(&body, slice_of(problem));
+        buf_put_char(&body, '}');
+        passage->request->on_gone = NULL;
+        http_reply(passage->request,
+                   &(struct http_answer){.status = err == ERR_NO_ANSWER ? 504 : 502,
+                                         .body = buf_slice(&body)});
+    }
+    passage_free(passage);
+}
+
+static void passage_gone(struct http_request *request)
+{
+    passage_free(request->op);
+}
+
+static void passage_free(struct passage *passage)
+{
+    struct server *server = passage->server;
+    relay_cancel(&passage->relay);
+    list_unlink(&passage->link);
+    free(passage);
+    if (server != NULL) {
+        server->passage_count--;
+        server_passed(server);
+    }
+}
+
+void gate_forget(struct server *server)
+{
+    struct list *link;
+    while ((link = list_pop(&server->passages)) != NULL) {
+        container_of(link, struct passage, link)->server = NULL;
+    }
+}
+
+/* ---- life ---- */
+
+/* Where others reach it: a listener on all addresses is known by the host's name. */
+static void set_address(struct gate *gate, const char *host, int port)
+{
+    bool is_any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    (void)snprintf(gate->address, sizeof(gate->address), "%s:%d", is_any ? gate->agent->host : host,
+                   port);
+}
+
+enum err gate_new(struct agent *agent, const char *host_port, struct gate **ret_gate,
+                  struct buf *problem)
+{
+    static const struct http_handlers handlers = {.on_head = on_head, .on_request = on_request};
+    static const struct http_config config = {0};
+    char host[256];
+    int port = 0;
+    if (config_split_host_port(host_port, host, sizeof(host), &port) != ERR_OK) {
+        buf_put_str(problem, "use HOST:PORT");
+        return ERR_BAD_REQUEST;
+    }
+    struct gate *gate = xcalloc(1, sizeof(*gate));
+    gate->agent = agent;
+    id_hex(gate->secret, 24);
+    gate->server = http_server_new(agent->loop, &config, &handlers, gate);
+    enum err err = http_server_listen(gate->server, host, port, &port);
+    if (err != ERR_OK) {
+        buf_put_str(problem, err_text(err));
+        gate_close(gate);
+        return err;
+    }
+    set_address(gate, host, port);
+    *ret_gate = gate;
+    return ERR_OK;
+}
+
+void gate_close(struct gate *gate)
+{
+    if (gate != NULL) {
+        http_server_close(gate->server);
+        free(gate);
+    }
+}
+
+void gate_put_json(const struct gate *gate, struct buf *out)
+{
+    buf_put_str(out, "{\"address\":");
+    buf_put_json_str(out, slice_of(gate->address));
+    buf_printf(out, ",\"secret\":\"%s\"}", gate->secret);
+}

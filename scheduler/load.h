@@ -12,6 +12,11 @@
 #define LOAD_WINDOW_MS 60000
 #define LOAD_SAMPLES 64 /* one a second for the window, and some for ticks that come late */
 
+#define LOAD_HOLD_STARTS 4 /* cold starts for which the largest rate counts */
+#define LOAD_HOLD_MAX_MS 300000
+#define LOAD_PEAK_MS 5000 /* the largest rate of each such part is kept */
+#define LOAD_PEAKS (LOAD_HOLD_MAX_MS / LOAD_PEAK_MS + 1)
+
 /* One reading of the state; the counters only grow. */
 struct load_reading {
     int64_t now_ms;
@@ -25,21 +30,31 @@ struct load_reading {
 };
 
 struct load {
-    double rate;    /* arrivals in a second */
-    double job_s;   /* 0: unknown */
-    double start_s; /* 0: unknown */
-    double slots;   /* at least 1 */
-    int64_t peak;   /* most jobs that were there at once within the window */
+    double rate;      /* arrivals in a second */
+    double rate_held; /* the largest within the last cold starts */
+    double job_s;     /* 0: unknown */
+    double start_s;   /* 0: unknown */
+    double slots;     /* at least 1 */
+    int64_t peak;     /* most jobs that were there at once within the window */
     /* private */
     struct load_sample {
         int64_t at_ms, arrivals, finished, work_ms, peak;
     } samples[LOAD_SAMPLES];
     size_t count, newest;
+    struct load_peak {
+        int64_t at_ms;
+        double rate;
+    } peaks[LOAD_PEAKS];
+    size_t peak_count, peak_newest;
     double job_known_s, start_known_s;
+    int64_t spare_ms, spare_now, spare_before; /* begin of a part; least idle in it and before */
 };
 
 /* Zeroed memory is a load of which nothing is known. start_ms: as kept by an earlier leader. */
 void load_remember(struct load *load, int64_t start_ms);
 void load_read(struct load *load, const struct load_reading *reading);
+/* How many workers too many there have been all the time for at least `window_ms`: jobs that are
+ * dealt out in turns leave none of them idle for long. idle: how many are now. */
+int64_t load_spare(struct load *load, int64_t now_ms, int64_t window_ms, int64_t idle);
 
 #endif

@@ -222,12 +222,33 @@ static struct scale_input input_of(const struct plan *plan, const struct roster 
         .busy = sum_of(plan, index, PLACE_BUSY),
         .expired = expired,
         .rate = load->rate,
+        .rate_held = load->rate_held,
         .job_s = load->job_s,
         .start_s = load->start_s,
         .slots = load->slots,
         .peak = load->peak,
         .breaker = breaker_of(roster, endpoint),
     };
+}
+
+/* That many of the idle ones may go, whichever they are, after as long as a new one would take. */
+static void expire_spare(struct plan *plan, const struct roster *roster, size_t index)
+{
+    struct roster_endpoint *endpoint = roster_endpoint_at(roster, index);
+    int64_t timeout_ms = endpoint->conf->idle_timeout_s * 1000;
+    int64_t start_ms = (int64_t)(endpoint->load.start_s * 1000);
+    int64_t window_ms = timeout_ms > start_ms || timeout_ms == 0 ? timeout_ms : start_ms;
+    int64_t expired = sum_of(plan, index, PLACE_EXPIRED);
+    int64_t idle = expired + sum_of(plan, index, PLACE_IDLE);
+    int64_t more =
+        window_ms > 0 ? load_spare(&endpoint->load, roster->now_ms, window_ms, idle) - expired : 0;
+    for (size_t a = 0; a < plan->place.agent_count && more > 0; a++) {
+        int64_t *present = place_cell(&plan->place, index, a)->present;
+        int64_t some = more < present[PLACE_IDLE] ? more : present[PLACE_IDLE];
+        present[PLACE_IDLE] -= some;
+        present[PLACE_EXPIRED] += some;
+        more -= some;
+    }
 }
 
 static struct scale_decision decide(struct plan *plan, struct roster *roster, size_t index)
@@ -240,6 +261,7 @@ static struct scale_decision decide(struct plan *plan, struct roster *roster, si
         return (struct scale_decision){sum_of(plan, index, PLACE_MISSING), SCALE_UNKNOWN};
     }
     measure(roster, endpoint);
+    expire_spare(plan, roster, index);
     endpoint->input = input_of(plan, roster, index);
     endpoint->ready = endpoint->input.idle + endpoint->input.busy;
     return scale(&endpoint->input);

@@ -56,10 +56,18 @@ static int64_t hold(const struct scale_input *in, int64_t jobs)
     return round_up((double)jobs / slots_of(in));
 }
 
+static int64_t carry(const struct scale_input *in, double rate)
+{
+    double load = rate * in->job_s / slots_of(in);
+    return load < LOAD_LEAST ? 0 : least(round_up(load / BUSY_SHARE), hold(in, in->peak));
+}
+
+/* What is there goes only when the largest rate of late does not need it; what is not there comes
+ * for the present one. */
 static int64_t by_rate(const struct scale_input *in)
 {
-    double load = in->rate * in->job_s / slots_of(in);
-    return load < LOAD_LEAST ? 0 : least(round_up(load / BUSY_SHARE), hold(in, in->peak));
+    int64_t present = in->starting + in->idle + in->busy;
+    return most(carry(in, in->rate), least(present, carry(in, in->rate_held)));
 }
 
 static int64_t by_backlog(const struct scale_input *in)

@@ -21,7 +21,7 @@ struct scale_input {
     int64_t starting, idle, busy; /* workers; unhealthy ones are none */
     int64_t expired;              /* of the idle ones: idle for at least the idle timeout */
     /* measured, see load.h; 0 is unknown */
-    double rate, job_s, start_s, slots;
+    double rate, rate_held, job_s, start_s, slots;
     int64_t peak;
     enum breaker breaker;
 };

@@ -137,6 +137,83 @@ static void expired_workers_stay_while_jobs_wait(void **state)
     assert_decision(input, 2, SCALE_KEEP);
 }
 
+static struct scale_input measured(double rate, double job_s, double start_s)
+{
+    struct scale_input input = quiet();
+    input.max = 20;
+    input.rate = input.rate_held = rate;
+    input.job_s = job_s;
+    input.start_s = start_s;
+    input.peak = 100;
+    return input;
+}
+
+static void the_rate_of_arrivals_wants_workers_with_a_reserve(void **state)
+{
+    (void)state;
+    struct scale_input input = measured(0.8, 8, 60);
+    assert_decision(input, 8, SCALE_RATE);
+    input.slots = 4;
+    assert_decision(input, 2, SCALE_RATE);
+}
+
+static void a_load_below_half_a_worker_holds_none(void **state)
+{
+    (void)state;
+    assert_decision(measured(0.1, 4.9, 60), 0, SCALE_KEEP);
+    assert_decision(measured(0.1, 5, 60), 1, SCALE_RATE);
+}
+
+static void one_long_job_wants_one_worker(void **state)
+{
+    (void)state;
+    struct scale_input input = measured(1.0 / 60, 600, 60);
+    input.peak = input.busy = input.running = 1;
+    assert_decision(input, 1, SCALE_KEEP);
+}
+
+static void a_larger_rate_of_late_keeps_but_does_not_start(void **state)
+{
+    (void)state;
+    struct scale_input input = measured(0.4, 8, 60);
+    input.rate_held = 0.8;
+    input.idle = input.expired = 6;
+    assert_decision(input, 6, SCALE_RATE);
+    input.idle = input.expired = 20;
+    assert_decision(input, 8, SCALE_RATE);
+    input.idle = input.expired = 0;
+    assert_decision(input, 4, SCALE_RATE);
+}
+
+static void a_backlog_starts_what_clears_it_in_time(void **state)
+{
+    (void)state;
+    struct scale_input input = measured(0, 8, 60);
+    input.queued = input.waiting = 80; /* 640 s of work, 64 s to clear it */
+    input.busy = 1;
+    assert_decision(input, 10, SCALE_BACKLOG);
+    input.starting = 9;
+    assert_decision(input, 10, SCALE_KEEP);
+    input.start_s = 0; /* unknown */
+    input.starting = 0;
+    assert_decision(input, 1, SCALE_KEEP);
+}
+
+static void the_breaker_allows_no_start_or_one(void **state)
+{
+    (void)state;
+    struct scale_input input = quiet();
+    input.queued = input.waiting = input.late = 5;
+    input.breaker = BREAKER_OPEN;
+    assert_decision(input, 0, SCALE_CRASH_LOOP);
+    input.breaker = BREAKER_CANARY;
+    assert_decision(input, 1, SCALE_CRASH_LOOP);
+    input.starting = 1;
+    assert_decision(input, 1, SCALE_CRASH_LOOP);
+    input.busy = 1;
+    assert_decision(input, 2, SCALE_CRASH_LOOP);
+}
+
 /* --- properties --- */
 
 static uint64_t next_random(uint64_t *seed)
@@ -168,6 +245,12 @@ static struct scale_input any_input(uint64_t *seed)
     input.waiting = below(seed, input.queued + 1);
     input.late = below(seed, input.waiting + 1);
     input.expired = below(seed, input.idle + 1);
+    input.rate = (double)below(seed, 40) / 10;
+    input.rate_held = input.rate + (double)below(seed, 10) / 10;
+    input.job_s = (double)below(seed, 20);
+    input.start_s = below(seed, 2) ? (double)below(seed, 100) : 0;
+    input.slots = (double)(1 + below(seed, 3));
+    input.peak = below(seed, 30);
     return input;
 }
 
@@ -192,7 +275,8 @@ static void check_waiting(const struct scale_input *in, int64_t want)
     if (in->waiting > 0 && in->max > 0) {
         assert_true(want > 0);
     }
-    if (in->scaler == SCALER_QUEUE_DELAY && in->late <= in->starting && present > 0) {
+    bool is_calm = in->rate_held * in->job_s < 0.4 && in->start_s <= 0;
+    if (in->scaler == SCALER_QUEUE_DELAY && in->late <= in->starting && present > 0 && is_calm) {
         assert_true(want <= (present > in->min ? present : in->min));
     }
 }
@@ -200,7 +284,7 @@ static void check_waiting(const struct scale_input *in, int64_t want)
 static void check_quiet(const struct scale_input *in, int64_t want)
 {
     bool is_quiet = in->queued == 0 && in->running == 0 && in->busy == 0 && in->starting == 0 &&
-                    in->expired == in->idle;
+                    in->expired == in->idle && in->rate_held * in->job_s < 0.4;
     if (is_quiet) {
         assert_int_equal(want, in->min);
     }
@@ -248,6 +332,12 @@ int main(void)
         cmocka_unit_test(min_is_kept_without_jobs),
         cmocka_unit_test(idle_workers_stay_until_they_expire),
         cmocka_unit_test(expired_workers_stay_while_jobs_wait),
+        cmocka_unit_test(the_rate_of_arrivals_wants_workers_with_a_reserve),
+        cmocka_unit_test(a_load_below_half_a_worker_holds_none),
+        cmocka_unit_test(one_long_job_wants_one_worker),
+        cmocka_unit_test(a_larger_rate_of_late_keeps_but_does_not_start),
+        cmocka_unit_test(a_backlog_starts_what_clears_it_in_time),
+        cmocka_unit_test(the_breaker_allows_no_start_or_one),
         cmocka_unit_test(invariants_hold_for_generated_states),
         cmocka_unit_test(more_late_jobs_never_want_fewer_workers),
     };

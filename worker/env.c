@@ -136,12 +136,24 @@ static void bind_plane(struct env *env, const struct env_spec *spec)
     set_url(env, spec, "RUNPOD_WEBHOOK_PING", "ping");
 }
 
+/* Ours first: a sitecustomize further back is loaded by it. */
+static void set_python(struct env *env, const char *folder)
+{
+    size_t at = find(env, SLICE("PYTHONPATH"));
+    const char *given = at < env->count ? env->items[at] + sizeof("PYTHONPATH=") - 1 : "";
+    AUTO_STR path = xasprintf("%s%s%s", folder, given[0] != '\0' ? ":" : "", given);
+    set_name(env, "PYTHONPATH", path);
+}
+
 static void bind_process(struct env *env, const struct env_spec *spec)
 {
     if (spec->server_port != 0) {
         bind_server(env, spec);
     } else {
         bind_plane(env, spec);
+    }
+    if (spec->python != NULL) {
+        set_python(env, spec->python);
     }
     set_name(env, ENV_RUN, spec->run);
     set_name(env, "RUNPOD_POD_ID", spec->worker);

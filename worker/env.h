@@ -1,4 +1,4 @@
-/* The environment of one handler process (protocol.md 3.1). Pure. */
+/* The environment of one handler process. Pure. */
 #ifndef WORKER_ENV_H
 #define WORKER_ENV_H
 
@@ -16,6 +16,7 @@ struct env_spec {
     int port;             /* of the worker plane on 127.0.0.1 */
     const char *gpu_name; /* "" without one */
     const char *cuda;     /* CUDA_VISIBLE_DEVICES; NULL: leave it alone */
+    const char *python;   /* folder to stand first in PYTHONPATH; NULL: leave it alone */
     int server_port;      /* of a `server` handler: where it shall listen; 0 for all others */
 };
 

@@ -54,6 +54,22 @@ static char *find_library(const char *name, const char *exe_dir)
     return NULL;
 }
 
+/* The folder with the sitecustomize.py of Python handlers, NULL when it is not installed. */
+static char *find_python(const char *exe_dir)
+{
+    static const char *const places[] = {
+        "python", "../lib/millrace/python", "../lib64/millrace/python",
+        "../lib/x86_64-linux-gnu/millrace/python", "../lib/aarch64-linux-gnu/millrace/python"};
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        AUTO_STR folder = xasprintf("%s/%s", exe_dir, places[i]);
+        AUTO_STR file = xasprintf("%s/sitecustomize.py", folder);
+        if (access(file, R_OK) == 0) {
+            return steal(folder);
+        }
+    }
+    return NULL;
+}
+
 static char **library_argv(const struct endpoint *endpoint, const char *exe_dir,
                            struct buf *problem)
 {
@@ -121,10 +137,12 @@ static char *cuda_of(const struct slot *slot)
     return buf_take_str(&text);
 }
 
-static char **launch_env(const struct slot *slot)
+static char **launch_env(const struct slot *slot, const char *exe_dir)
 {
     const struct agent *agent = slot->group->agent;
+    bool is_command = slot->group->endpoint->handler == HANDLER_COMMAND;
     AUTO_STR cuda = cuda_of(slot);
+    AUTO_STR python = is_command ? find_python(exe_dir) : NULL;
     struct env_spec spec = {
         .inherited = environ,
         .endpoint = slot->group->endpoint,
@@ -135,6 +153,7 @@ static char **launch_env(const struct slot *slot)
         .port = plane_port(agent->plane),
         .gpu_name = slot->card_count > 0 ? agent->config.gpus->items[slot->cards[0]].name : "",
         .cuda = cuda,
+        .python = python,
         .server_port = slot->server != NULL ? slot->server->port : 0,
     };
     return env_build(&spec);
@@ -152,7 +171,7 @@ enum err launch_process(struct slot *slot, struct buf *problem)
     AUTO_STR dir = exe_dir();
     AUTO_STR mark = xasprintf("RUNPOD_AI_API_KEY=%s", slot->token);
     AUTO(launch_free_argv) char **argv = launch_argv(slot->group->endpoint, dir, problem);
-    AUTO(env_free) char **env = launch_env(slot);
+    AUTO(env_free) char **env = launch_env(slot, dir);
     if (argv == NULL) {
         return ERR_NO_FILE;
     }

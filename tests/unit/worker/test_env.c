@@ -117,6 +117,21 @@ static void cards_are_named_only_when_the_machine_has_some(void **state)
     assert_string_equal(get(f, "CUDA_VISIBLE_DEVICES"), "GPU-1,GPU-2");
 }
 
+static void our_python_folder_stands_before_the_endpoints(void **state)
+{
+    struct fixture *f = *state;
+    assert_null(get(f, "PYTHONPATH"));
+    env_free(f->env);
+    f->env = NULL;
+    f->spec.python = "/lib/python";
+    assert_string_equal(get(f, "PYTHONPATH"), "/lib/python");
+    env_free(f->env);
+    f->env = NULL;
+    f->extra[0] = (struct endpoint_env){"PYTHONPATH", "/theirs"};
+    f->endpoint.env_count = 1;
+    assert_string_equal(get(f, "PYTHONPATH"), "/lib/python:/theirs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +141,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_rest_is_inherited, setup, teardown),
         cmocka_unit_test_setup_teardown(the_endpoint_wins_except_over_the_binding, setup, teardown),
         cmocka_unit_test_setup_teardown(cards_are_named_only_when_the_machine_has_some, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(our_python_folder_stands_before_the_endpoints, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

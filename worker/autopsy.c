@@ -68,6 +68,7 @@ static const char *cause_of(const struct autopsy *autopsy, const struct autopsy_
            : gpu->xid > 0                       ? "xid"
            : gpu->is_out_of_memory              ? "cuda_oom"
            : autopsy->kind == AUTOPSY_NO_RESULT ? "no_result"
+           : autopsy->kind == AUTOPSY_DROPPED   ? "dropped"
            : autopsy->kind == AUTOPSY_ENDED     ? "ended_by_agent"
            : autopsy->signal != 0               ? "signal"
                                                 : "exit";
@@ -77,6 +78,10 @@ static void put_head(const struct autopsy *autopsy, struct buf *out)
 {
     if (autopsy->kind == AUTOPSY_NO_RESULT) {
         buf_put_str(out, "worker finished without a result");
+        return;
+    }
+    if (autopsy->kind == AUTOPSY_DROPPED) {
+        buf_put_str(out, "worker lost: its process lives, but does not work on the job");
         return;
     }
     buf_put_str(out, autopsy->kind == AUTOPSY_ENDED

@@ -12,9 +12,10 @@
 #include "base/buf.h"
 
 enum autopsy_kind {
-    AUTOPSY_DIED,     /* the process ended by itself or by a stranger's hand */
-    AUTOPSY_ENDED,    /* the agent ended it */
-    AUTOPSY_NO_RESULT /* it lives; the result never came */
+    AUTOPSY_DIED,      /* the process ended by itself or by a stranger's hand */
+    AUTOPSY_ENDED,     /* the agent ended it */
+    AUTOPSY_NO_RESULT, /* it lives; the result never came */
+    AUTOPSY_DROPPED    /* it lives and does not know of the job */
 };
 
 struct autopsy {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "ending.h"
 #include "held.h"
+#include "net/http.h"
 #include "slot.h"
 #include "stop.h"
 #include "verdict.h"
@@ -62,6 +63,26 @@ static void fail_without_result(struct held *held)
     ending_start(held, ENDING_FAILED, &members);
 }
 
+/* The process lives but has never shown that it knows of the job: the answer to its poll did not
+ * arrive, or was dropped. */
+static void give_back(struct held *held)
+{
+    AUTO(buf_done) struct buf members = BUF_INIT;
+    struct autopsy autopsy = {.kind = AUTOPSY_DROPPED, .exit_code = -1, .oom = -1};
+    log_warn("job.dropped", "ep=%s job=%s worker=%s", held->group->ep, held->id, held->worker);
+    put_members(&autopsy, held, &members);
+    ending_start(held, ENDING_LOST, &members);
+}
+
+static void end_without_result(struct held *held)
+{
+    if (held->was_received) {
+        fail_without_result(held);
+    } else {
+        give_back(held);
+    }
+}
+
 static uint64_t age_of(const struct held *held)
 {
     return loop_now_ms(held->group->agent->loop) - held->since_ms;
@@ -81,13 +102,21 @@ static void doubt(struct slot *slot, uint64_t delay_ms)
     }
 }
 
+void lost_heard(struct slot *slot, const struct http_request *request)
+{
+    list_each (at, &slot->jobs) {
+        struct held *held = container_of(at, struct held, slot_link);
+        held->was_received |= held->connection == request->connection;
+    }
+}
+
 void lost_unheld(struct slot *slot)
 {
     stop_release(slot);
     list_each_safe (at, &slot->jobs) {
         struct held *held = container_of(at, struct held, slot_link);
         if (held->state == HELD_RUNNING && age_of(held) > LOST_GRACE_MS) {
-            fail_without_result(held);
+            end_without_result(held);
         } else if (held->state == HELD_RUNNING) {
             doubt(slot, LOST_GRACE_MS + 1 - age_of(held));
         }
@@ -97,6 +126,6 @@ void lost_unheld(struct slot *slot)
 void lost_unlisted(struct held *held)
 {
     if (held->state == HELD_RUNNING && age_of(held) > LOST_GRACE_MS) {
-        fail_without_result(held);
+        end_without_result(held);
     }
 }

@@ -5,12 +5,16 @@
 #include "process.h"
 
 struct held;
+struct http_request;
 struct slot;
 /* The process ended: gives back or fails what it held. */
 void lost_process(struct slot *slot, const struct process_end *end);
-/* The handler asks for a job and says that it has none: stopped ones are let go; those it was given
- * LOST_GRACE_MS ago or earlier have ended without a result. For younger ones it is asked again when
- * they are that old. */
+/* A request of the handler: jobs that went out over the same connection have arrived. */
+void lost_heard(struct slot *slot, const struct http_request *request);
+/* The handler asks for a job and says that it has none: stopped ones are let go. Those it was given
+ * LOST_GRACE_MS ago or earlier have ended without a result when it is known to have received them,
+ * else they were lost on the way and go back. For younger ones it is asked again when they are that
+ * old. */
 #define LOST_GRACE_MS 10000
 void lost_unheld(struct slot *slot);
 /* Two pings in a row did not list the job: the same. */

@@ -42,6 +42,7 @@ static void compare_running(struct held *held, bool is_listed, uint64_t now)
     if (is_listed) {
         held->slot->lists_jobs = true;
         held->unlisted = 0;
+        held->was_received = true;
     } else if (now - held->since_ms >= LET_GO_MS && held->slot->lists_jobs &&
                ++held->unlisted >= UNLISTED_MAX) {
         lost_unlisted(held);

@@ -1,4 +1,4 @@
-/* The loopback HTTP server of the handlers (protocol.md 3). */
+/* The loopback HTTP server of the handlers. */
 #ifndef WORKER_PLANE_H
 #define WORKER_PLANE_H
 

@@ -32,7 +32,7 @@ static void answer_ok(struct http_request *request)
     plane_answer(request, 200, SLICE("{}"));
 }
 
-/* The job of a post: in the path, else in X-Request-ID (protocol.md 3.12). */
+/* The job of a post: in the path, else in X-Request-ID, as templates without a job id have it. */
 static struct held *find_job(struct slot *slot, const struct http_request *request,
                              const struct url *url)
 {
@@ -40,6 +40,8 @@ static struct held *find_job(struct slot *slot, const struct http_request *reque
     struct held *held = held_find(slot, id);
     if (held == NULL) {
         log_debug("post.unknown", "worker=%s job=%s", slot->worker, log_quote(id));
+    } else {
+        held->was_received = true;
     }
     return held;
 }

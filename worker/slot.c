@@ -2,8 +2,9 @@
  *
  *   resting -> starting -> ready -> draining -> stopping -> (resting -> starting ...) | gone
  *
- * A process that ends before it has asked for a job has crashed: the slot rests 1, 2, 4 ... 60 s,
- * reported as unhealthy. One that was told to end and shall be replaced starts anew at once.
+ * A process that ends before it has asked for a job has crashed: the slot rests 0.5, 1, 2
+ * ... 60 s, reported as unhealthy; the third in a row is the scheduler's business, see crash.c. One
+ * that was told to end and shall be replaced starts anew at once.
  *
  * What must never happen: a process gets a job after its polls were ended for a stop (an SDK takes
  * it and never runs it); a busy process is stopped because it is surplus. */
@@ -11,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/sm.h"
+#include "crash.h"
 #include "gpu/gpu.h"
 #include "held.h"
 #include "launch.h"
@@ -18,6 +20,7 @@
 #include "server.h"
 
 #define FIRST_TAKE_MS 420000 /* a cold start may take so long */
+#define REST_MS UINT64_C(500)
 #define REST_MAX_MS 60000
 #define DRAIN_GRACE_MS 10000 /* an idle process that was told to end */
 #define START_GRACE_MS 5000
@@ -123,6 +126,8 @@ static void slot_launch(struct slot *slot)
     slot->has_worked = false;
     slot->lists_jobs = false;
     slot->version = slot->group->endpoint->version;
+    slot->born_ms = loop_now_ms(loop_of(slot));
+    slot->polled_ms = 0;
     if (!give_cards(slot, &problem) || launch_process(slot, &problem) != ERR_OK) {
         take_back_cards(slot);
         drop_server(slot);
@@ -130,6 +135,7 @@ static void slot_launch(struct slot *slot)
         log_warn("worker.no_start", "ep=%s worker=%s tries=%u problem=%s", slot->group->ep,
                  slot->worker, slot->crashes, log_quote(buf_slice(&problem)));
         slot_rest(slot);
+        crash_report(slot, buf_slice(&problem));
         return;
     }
     move(slot, SLOT_STARTING);
@@ -153,12 +159,9 @@ static void slot_overdue(struct timer *timer)
 
 void slot_polled(struct slot *slot)
 {
-    if (slot->is_unhealthy) {
-        slot->is_unhealthy = false;
-        report_change(slot->group);
-    }
     if (slot->state == SLOT_STARTING) {
         timer_stop(&slot->timer);
+        slot->polled_ms = loop_now_ms(loop_of(slot));
         move(slot, SLOT_READY);
         log_info("worker.ready", "ep=%s worker=%s", slot->group->ep, slot->worker);
     }
@@ -168,7 +171,7 @@ void slot_polled(struct slot *slot)
 
 bool slot_is_open(const struct slot *slot)
 {
-    return slot->state == SLOT_READY && !slot->group->agent->is_stopping;
+    return slot->state == SLOT_READY && !slot->is_unhealthy && !slot->group->agent->is_stopping;
 }
 
 bool slot_is_busy(const struct slot *slot)
@@ -246,11 +249,21 @@ bool slot_revive(struct slot *slot)
 
 void slot_check(struct slot *slot)
 {
+    if (list_is_empty(&slot->jobs)) {
+        slot->since_ms = loop_now_ms(loop_of(slot));
+    }
     if (slot->server != NULL) {
         server_feed(slot->server);
     }
     if (slot->state == SLOT_DRAINING && slot->process != NULL && slot_job_count(slot) == 0) {
         slot_stop(slot, slot->fate, DRAIN_GRACE_MS);
+    }
+}
+
+void slot_hold_off(struct slot *slot)
+{
+    if (slot->state == SLOT_RESTING && timer_is_running(&slot->timer)) {
+        timer_start(loop_of(slot), &slot->timer, REST_MAX_MS, slot_rested);
     }
 }
 
@@ -342,7 +355,8 @@ static void slot_ended(const struct process_end *end, void *arg)
     slot->process = NULL;
     drop_server(slot);
     note_death(slot);
-    slot->crashes = is_crash(slot, end) ? slot->crashes + 1 : slot->quarantines;
+    bool has_crashed = is_crash(slot, end);
+    slot->crashes = has_crashed ? slot->crashes + 1 : slot->quarantines;
     timer_stop(&slot->timer);
     timer_stop(&slot->stop_timer);
     timer_stop(&slot->doubt_timer);
@@ -353,6 +367,9 @@ static void slot_ended(const struct process_end *end, void *arg)
     move(slot, SLOT_RESTING);
     lost_process(slot, end);
     take_back_cards(slot);
+    if (has_crashed) {
+        crash_report_end(slot, end);
+    }
     bool is_kept = slot->fate == FATE_STAY || slot->fate == FATE_REPLACE;
     if (!is_kept || slot->group->endpoint == NULL || slot->group->agent->is_stopping) {
         slot_leave(slot);
@@ -366,7 +383,7 @@ static void slot_ended(const struct process_end *end, void *arg)
 static void slot_rest(struct slot *slot)
 {
     unsigned doublings = slot->crashes > 6 ? 6 : slot->crashes - 1;
-    uint64_t delay_ms = UINT64_C(1000) << doublings;
+    uint64_t delay_ms = REST_MS << doublings;
     delay_ms = delay_ms < REST_MAX_MS ? delay_ms : REST_MAX_MS;
     log_warn("worker.rest", "ep=%s worker=%s crashes=%u again_ms=%llu", slot->group->ep,
              slot->worker, slot->crashes, (unsigned long long)delay_ms);
@@ -389,6 +406,7 @@ static void slot_leave(struct slot *slot)
 {
     struct agent *agent = slot->group->agent;
     move(slot, SLOT_GONE);
+    store_detach(&slot->crash_call);
     forget_worker(slot);
     list_unlink(&slot->link);
     free(slot);

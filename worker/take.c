@@ -73,6 +73,7 @@ static void pause_start(struct taker *taker)
 void take_request(struct slot *slot, struct http_request *request, const struct url *url)
 {
     slot_polled(slot);
+    lost_heard(slot, request);
     if (url_param_int(url, "job_in_progress", -1) == 0) {
         lost_unheld(slot);
     }
@@ -189,6 +190,7 @@ static bool hand_out(struct taker *taker, const struct reply *reply, size_t inde
         return false;
     }
     struct held *held = held_new(poll->slot, &job);
+    held->connection = poll->request != NULL ? poll->request->connection : 0;
     held_announce_chunks(held, job.watchers, SLICE_NONE);
     if (poll->slot->server != NULL) {
         forward_start(held, job.members);

@@ -1,4 +1,4 @@
-/* The request targets of the worker plane, read as leniently as RunPod's own (protocol.md 3.12):
+/* The request targets of the worker plane, read as leniently as RunPod's own:
  * without a '?' in the template the SDK glues its parameters on with '&', and job-done may come
  * without the job. Pure. */
 #ifndef WORKER_URL_H

@@ -1,4 +1,4 @@
-/* What a worker's post to job-done means (protocol.md 3.6), and the texts that are kept of it.
+/* What a worker's post to job-done means, and the texts that are kept of it.
  * Pure: bytes in, decision out. */
 #ifndef WORKER_VERDICT_H
 #define WORKER_VERDICT_H

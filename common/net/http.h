@@ -52,7 +52,8 @@ struct http_request {
     struct slice body;      /* from on_request on, until the answer has ended */
     struct slice peer;      /* "127.0.0.1" */
     bool is_loopback;
-    void *op; /* the owner's; not touched here */
+    uint64_t connection; /* number of its connection, never used twice in one server */
+    void *op;            /* the owner's; not touched here */
     /* A peer that ends its side while it waits has usually only half-closed and gets its answer.
      * Set in on_head or on_request, its end counts as on_gone: for long polls whose callers never
      * half-close, where an aborted wait must be noticed at once. */

@@ -360,6 +360,7 @@ void http_conn_open(struct http_server *server, uv_stream_t *listener)
     list_init(&conn->link);
     list_push(&server->conns, &conn->link);
     server->conn_count++;
+    conn->number = ++server->conn_number;
     ensure(uv_tcp_init(loop_uv(server->loop), &conn->tcp) == 0);
     conn->tcp.data = conn;
     if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0) {

@@ -59,6 +59,7 @@ struct http_conn {
     struct http_parse parse;
     struct http_chunks chunks;
     struct http_request request;
+    uint64_t number;
     struct buf body;
     size_t body_max;
     uint64_t body_begun_ms;
@@ -82,6 +83,7 @@ struct http_server {
     struct list conns;     /* http_conn.link */
     struct list dirty;     /* http_conn.out_link */
     size_t conn_count;
+    uint64_t conn_number;     /* of the last one accepted */
     struct loop_hook hook;    /* writes what streams have gathered in the turn */
     struct timer flush_timer; /* brings a turn about when streams wrote while the hook ran */
     struct timer drained_timer;

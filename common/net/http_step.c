@@ -33,6 +33,7 @@ static void begin_request(struct http_conn *conn)
         .content_length = head->content_length,
         .peer = slice_of(conn->peer),
         .is_loopback = conn->is_loopback,
+        .connection = conn->number,
     };
     conn->server->handlers.on_head(&conn->request, conn->server->arg);
 }

@@ -29,14 +29,17 @@ struct job_view {
     int64_t delay_ms; /* submission to pick-up of the latest attempt (to the end when never run) */
     int64_t execution_ms; /* pick-up to end of the latest attempt, final states only */
     int64_t retries;
-    bool has_freed;   /* stopped while it ran, and its worker has let go */
-    int64_t freed_ms; /* from the stop until then */
+    bool has_freed;      /* stopped while it ran, and its worker has let go */
+    int64_t freed_ms;    /* from the stop until then */
+    int64_t position;    /* of a waiting one: how many of its class came before it and may wait */
+    struct slice reason; /* why it waits, "NO_CAPACITY"; empty: not known */
+    struct slice detail; /* what a handler that cannot start said last; may be empty */
     struct slice worker;
     struct slice token;   /* secret of the job, known to its agent and to nodes that read it */
     struct slice members; /* text of the "output" and "error" members, or empty */
 };
 
-/* Appends {"id":...,"status":...,...} as protocol.md 1.5 says: the keys each state shows. */
+/* Appends {"id":...,"status":...,...} with the keys that each state shows. */
 void job_put_object(struct buf *out, const struct job_view *job);
 
 #endif

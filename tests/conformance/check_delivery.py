@@ -15,8 +15,7 @@ from table import check
 
 
 @check(100, "a job that its worker has lost runs again with retries 1; lost again, it fails and "
-            "says why", is_slow=True,
-       xfail="worker/lost.c fails it at the first loss while its process lives (settled rule 12)")
+            "says why", is_slow=True)
 def c100(stage):
     endpoint, worker, job_id = stage.running({"n": 1})
     time.sleep(11)
@@ -32,8 +31,7 @@ def c100(stage):
     assert (jobs["retried"], jobs["failed"]) == (1, 1)
 
 
-@check(101, "a take that is broken off as its job arrives loses nothing", is_slow=True,
-       xfail="worker/lost.c fails the job that met the broken connection, though it never ran")
+@check(101, "a take that is broken off as its job arrives loses nothing", is_slow=True)
 def c101(stage):
     endpoint, worker = stage.pair()
     parts = urllib.parse.urlsplit(worker.take_url_with())
@@ -110,8 +108,7 @@ def started_by_a_job(stage):
     return endpoint, worker
 
 
-@check(104, "a ping that says unhealthy counts, and the worker gets no job", is_slow=True,
-       xfail="a take makes an unhealthy worker healthy again (SDK workers end instead)")
+@check(104, "a ping that says unhealthy counts, and the worker gets no job", is_slow=True)
 def c104(stage):
     endpoint, worker = stage.pair()
     before = endpoint.health()["workers"]["unhealthy"]

@@ -197,11 +197,12 @@ static void openai_look(struct op *op)
     if (is_choked(op)) {
         return; /* openai_room() looks again */
     }
+    bool wants_chunks = op->openai.is_stream || op->document.len > 0;
     const struct chunks_request request = {.watcher = slice_of(op->node->bus_address),
                                            .rate = *RATE_NONE,
                                            .attempt = op->openai.attempt,
                                            .first = op->openai.next,
-                                           .bytes_max = PAGE_BYTES};
+                                           .bytes_max = wants_chunks ? PAGE_BYTES : 1};
     queue_chunks(op->node->store, &op->call, op_ep(op), op_id(op), &request, openai_read);
 }
 

@@ -9,15 +9,10 @@ from collections import namedtuple
 LAST = 122
 MODULES = ["check_http", "check_submit", "check_lifecycle", "check_results", "check_stream",
            "check_control", "check_limits", "check_webhook", "check_worker", "check_delivery",
-           "check_scaling", "check_system"]
+           "check_scaling", "check_system", "check_openai"]
 Check = namedtuple("Check", "number says run is_slow xfail")
 
-OPENAI = "later: /openai is not there yet"
-BALANCING = "later: load-balancing endpoints are not there yet"
-LATER = {
-    113: OPENAI, 114: OPENAI, 115: OPENAI, 116: OPENAI, 117: OPENAI,
-    118: BALANCING, 119: BALANCING, 120: BALANCING,
-}
+LATER = {}
 
 _checks = []
 

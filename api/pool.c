@@ -151,21 +151,22 @@ static struct pool_worker *get_worker(struct pool *pool, struct slice id)
     return worker;
 }
 
-/* "state held since version agent" */
+/* "state held since version agent ..." */
 static void take_worker(struct pool *pool, struct slice id, struct slice value)
 {
     struct slice state = slice_cut(&value, ' ');
     for (int i = 0; i < 3; i++) {
         (void)slice_cut(&value, ' ');
     }
-    if (id.len == 0 || id.len >= sizeof(((struct pool_worker *)NULL)->id) || value.len == 0) {
+    struct slice agent = slice_cut(&value, ' ');
+    if (id.len == 0 || id.len >= sizeof(((struct pool_worker *)NULL)->id) || agent.len == 0) {
         return;
     }
     struct pool_worker *worker = get_worker(pool, id);
     worker->is_gone = false;
     worker->is_ready = slice_is(state, "idle") || slice_is(state, "running");
     /* the agent's name, until its description says where its gate is */
-    (void)snprintf(worker->gate, sizeof(worker->gate), "%.*s", SLICE_ARG(value));
+    (void)snprintf(worker->gate, sizeof(worker->gate), "%.*s", SLICE_ARG(agent));
 }
 
 static void workers_read(struct store_call *call, enum err err, const struct reply *reply)

@@ -184,6 +184,9 @@ static void on_message(struct slice channel, struct slice message, void *arg)
     if (slice_is(channel, CHANNEL_CONF) || !is_known) {
         roster_expect_change(&scheduler->tick.roster);
     }
+    if (slice_is(channel, CHANNEL_CONF) && is_known) {
+        roster_pardon(&scheduler->tick.roster, message); /* whoever applies it has corrected it */
+    }
     tick_wake(&scheduler->tick);
 }
 

@@ -1,6 +1,8 @@
 /* The whole state of the endpoint's slots each time: repeated reports heal whatever was lost. */
 #include "report.h"
 
+#include "held.h"
+#include "poll.h"
 #include "slot.h"
 
 #define REPORTS_MAX 1024
@@ -32,6 +34,39 @@ void report_gone(struct group *group, const char *worker)
     report_change(group);
 }
 
+/* What it holds and what it asks for beside: a handler that is full asks for nothing. */
+static size_t jobs_at_once(const struct slot *slot)
+{
+    size_t count = slot_job_count(slot);
+    list_each (at, &slot->takes) {
+        count += container_of(at, struct poll, link)->wanted;
+    }
+    return count > slot->most_jobs ? count : slot->most_jobs;
+}
+
+static uint64_t since_of(const struct slot *slot)
+{
+    return list_is_empty(&slot->jobs)
+               ? slot->since_ms
+               : container_of(slot->jobs.next, struct held, slot_link)->since_ms;
+}
+
+static struct worker_report report_of(struct slot *slot, uint64_t now)
+{
+    bool has_polled = slot->polled_ms > 0;
+    slot->most_jobs = has_polled ? jobs_at_once(slot) : 0;
+    return (struct worker_report){
+        .worker = slice_of(slot->worker),
+        .state = slice_of(slot_word(slot)),
+        .held = (int64_t)slot_job_count(slot),
+        .age_ms = (int64_t)(now - since_of(slot)),
+        .version = slot->version,
+        .slots = (int64_t)slot->most_jobs,
+        .start_ms = has_polled ? (int64_t)(slot->polled_ms - slot->born_ms) : 0,
+        .ready_age_ms = has_polled ? (int64_t)(now - slot->polled_ms) : -1,
+    };
+}
+
 static size_t gather(struct group *group, struct worker_report *reports)
 {
     struct report *report = &group->report;
@@ -42,15 +77,9 @@ static size_t gather(struct group *group, struct worker_report *reports)
     }
     report->sent_gone = count;
     list_each (at, &group->slots) {
-        const struct slot *slot = container_of(at, struct slot, link);
+        struct slot *slot = container_of(at, struct slot, link);
         if (count < REPORTS_MAX && slot->worker[0] != '\0') {
-            reports[count++] = (struct worker_report){
-                .worker = slice_of(slot->worker),
-                .state = slice_of(slot_word(slot)),
-                .held = (int64_t)slot_job_count(slot),
-                .age_ms = (int64_t)(now - slot->since_ms),
-                .version = slot->version,
-            };
+            reports[count++] = report_of(slot, now);
         }
     }
     return count;

@@ -30,6 +30,7 @@
 
 static void slot_launch(struct slot *slot);
 static void slot_overdue(struct timer *timer);
+static void slot_said(struct slice line, void *arg);
 static void slot_ended(const struct process_end *end, void *arg);
 static void slot_rest(struct slot *slot);
 static void slot_rested(struct timer *timer);
@@ -140,13 +141,18 @@ static void slot_launch(struct slot *slot)
     }
     move(slot, SLOT_STARTING);
     map_put(&slot->group->agent->workers, &slot->node, slice_of(slot->worker));
-    process_on_end(slot->process, slot_ended, slot);
+    process_on_end(slot->process, slot_said, slot_ended, slot);
     if (slot->server != NULL) {
         server_start(slot->server);
     }
     timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
     log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld", slot->group->ep, slot->worker,
              (int)process_pid(slot->process), (long long)slot->version);
+}
+
+static void slot_said(struct slice line, void *arg)
+{
+    scribe_note(arg, line);
 }
 
 static void slot_overdue(struct timer *timer)
@@ -159,6 +165,10 @@ static void slot_overdue(struct timer *timer)
 
 void slot_polled(struct slot *slot)
 {
+    if (slot->is_unhealthy) {
+        slot->is_unhealthy = false;
+        report_change(slot->group);
+    }
     if (slot->state == SLOT_STARTING) {
         timer_stop(&slot->timer);
         slot->polled_ms = loop_now_ms(loop_of(slot));
@@ -171,7 +181,7 @@ void slot_polled(struct slot *slot)
 
 bool slot_is_open(const struct slot *slot)
 {
-    return slot->state == SLOT_READY && !slot->is_unhealthy && !slot->group->agent->is_stopping;
+    return slot->state == SLOT_READY && !slot->group->agent->is_stopping;
 }
 
 bool slot_is_busy(const struct slot *slot)

@@ -40,10 +40,14 @@ struct slot {
     struct list jobs;        /* held.slot_link */
     struct list takes;       /* poll.link, open job-take polls */
     struct list stops;       /* poll.link, open job-stop polls */
-    uint64_t since_ms;       /* state as reported */
+    uint64_t since_ms;       /* state as reported; of an idle one: its last job ended */
+    uint64_t born_ms;        /* its process started */
+    uint64_t polled_ms;      /* and asked for its first job; 0: not yet */
+    size_t most_jobs;        /* it was seen to take at once; see report.c */
     int64_t version;         /* of the document it was started with */
     unsigned crashes;        /* in a row */
-    bool is_unhealthy;       /* said so by a ping, or it fails while its siblings do not */
+    struct store_call crash_call;
+    bool is_unhealthy; /* said so by a ping, or it fails while its siblings do not */
     struct streak streak;
     unsigned quarantines;     /* in a row, without a job completed between them */
     bool has_worked;          /* a result came */
@@ -67,6 +71,8 @@ void slot_drain(struct slot *slot, enum slot_fate fate);
 bool slot_revive(struct slot *slot); /* a surplus one that still drains is wanted again */
 /* Ends the process now: SIGTERM, SIGKILL after grace_ms. */
 void slot_stop(struct slot *slot, enum slot_fate fate, uint64_t grace_ms);
+/* One that rests after a crash rests for long: others decide about the next start. */
+void slot_hold_off(struct slot *slot);
 /* A job of it has ended with a result. */
 void slot_note_result(struct slot *slot, enum ending_kind kind);
 /* A job has left it, or was stopped. */

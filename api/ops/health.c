@@ -32,7 +32,12 @@ static void health_answer(struct op *op, const struct health *health)
                  (const int64_t[]){health->idle, health->initializing, health->idle,
                                    health->running, health->throttled, health->unhealthy},
                  COUNT_OF(workers));
-    (void)buf_put_str(&body, "}}");
+    (void)buf_put_char(&body, '}');
+    if (health->reason.len > 0) {
+        (void)buf_put_str(&body, ",\"reason\":");
+        (void)buf_put_json_str(&body, health->reason);
+    }
+    (void)buf_put_char(&body, '}');
     op_reply_json(op, 200, buf_slice(&body));
 }
 

@@ -51,6 +51,18 @@ static void put_number(struct buf *out, const char *key, int64_t value)
     (void)buf_put_i64(out, value);
 }
 
+/* Beyond RunPod's keys; its SDKs ignore them. */
+static void put_wait(struct buf *out, const struct job_view *job)
+{
+    (void)buf_put_str(out, ",\"reason\":");
+    (void)buf_put_json_str(out, job->reason);
+    put_number(out, ",\"position\":", job->position);
+    if (job->detail.len > 0) {
+        (void)buf_put_str(out, ",\"detail\":");
+        (void)buf_put_json_str(out, job->detail);
+    }
+}
+
 void job_put_object(struct buf *out, const struct job_view *job)
 {
     bool is_final = job_state_is_final(job->state);
@@ -73,6 +85,9 @@ void job_put_object(struct buf *out, const struct job_view *job)
     }
     if (job->has_freed) {
         put_number(out, ",\"workerFreedTime\":", job->freed_ms);
+    }
+    if (job->state == JOB_IN_QUEUE && job->reason.len > 0) {
+        put_wait(out, job);
     }
     if (job->members.len > 0 && job->state != JOB_IN_QUEUE && job->state != JOB_CANCELLED) {
         (void)buf_put_char(out, ',');

@@ -157,11 +157,23 @@ struct worker_report {
     struct slice worker;
     struct slice state; /* "initializing", "idle", "running", "unhealthy"; empty: it is gone */
     int64_t held;
-    int64_t age_ms;  /* since the state began */
-    int64_t version; /* of the endpoint document it was started with */
+    int64_t age_ms;   /* since the state began; of a running one: since it took its oldest job */
+    int64_t version;  /* of the endpoint document it was started with */
+    int64_t slots;    /* jobs it takes at once, 0: not known */
+    int64_t start_ms; /* from the start of its process to its first poll, 0: none yet */
+    int64_t ready_age_ms; /* since its first poll, -1: none yet */
 };
 void queue_report(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
                   const struct worker_report *reports, size_t count, store_fn fn);
+/* A start has died before its first take; said: how and with which last words. Reply: how many of
+ * this version in a row. */
+struct crash_args {
+    struct slice agent;
+    int64_t version;
+    struct slice said;
+};
+void queue_crashed(struct store *store, struct store_call *call, struct slice ep,
+                   const struct crash_args *args, store_fn fn);
 /* description: JSON. Reply: {now ms, endpoint id, wanted, endpoint id, wanted ...}. */
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,
                 struct slice description, store_fn fn);
@@ -223,6 +235,7 @@ void queue_balance(struct store *store, struct store_call *call, struct slice ep
 struct health {
     int64_t in_queue, in_progress, completed, failed, retried;
     int64_t idle, initializing, running, throttled, unhealthy;
+    struct slice reason; /* why a job waits, or would wait; empty: not known */
 };
 void queue_health(struct store *store, struct store_call *call, struct slice ep, store_fn fn);
 enum err queue_health_result(const struct reply *reply, struct health *ret_health);

@@ -84,6 +84,9 @@ enum err queue_read_result(const struct reply *reply, struct slice id, struct jo
     job.members = reply_slice(reply_at(reply, 8));
     job.has_freed = !reply_is_nil(reply_at(reply, 9));
     job.freed_ms = reply_int(reply_at(reply, 9), ended_ms) - ended_ms;
+    job.position = reply_int(reply_at(reply, 10), 0);
+    job.reason = reply_slice(reply_at(reply, 11));
+    job.detail = reply_slice(reply_at(reply, 12));
     *ret_job = job;
     return ERR_OK;
 }
@@ -293,8 +296,11 @@ enum err queue_health_result(const struct reply *reply, struct health *ret_healt
     struct health health = {0};
     const struct reply *stats = reply_at(reply, 0), *workers = reply_at(reply, 1);
     for (size_t i = 0; i + 1 < reply_count(stats); i += 2) {
-        health_count_job(&health, reply_slice(reply_at(stats, i)),
-                         reply_int(reply_at(stats, i + 1), 0));
+        struct slice name = reply_slice(reply_at(stats, i));
+        health_count_job(&health, name, reply_int(reply_at(stats, i + 1), 0));
+        if (slice_is(name, "reason")) {
+            health.reason = reply_slice(reply_at(stats, i + 1));
+        }
     }
     for (size_t i = 0; i + 1 < reply_count(workers); i += 2) {
         struct slice value = reply_slice(reply_at(workers, i + 1));

@@ -58,7 +58,7 @@ void endpoint_view_worker(const struct endpoint_view *view, size_t index,
     worker.held = slice_to_i64_or(slice_cut(&value, ' '), 0);
     worker.since_ms = slice_to_i64_or(slice_cut(&value, ' '), 0);
     worker.version = slice_to_i64_or(slice_cut(&value, ' '), 0);
-    worker.agent = value;
+    worker.agent = slice_cut(&value, ' ');
     *ret_worker = worker;
 }
 

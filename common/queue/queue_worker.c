@@ -212,7 +212,7 @@ void queue_reclaim(struct store *store, struct store_call *call, struct slice ep
 void queue_report(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
                   const struct worker_report *reports, size_t count, store_fn fn)
 {
-    AUTO(args_done) struct args args = args_new(5 * count + 1);
+    AUTO(args_done) struct args args = args_new(8 * count + 1);
     args_put(&args, agent);
     for (size_t i = 0; i < count; i++) {
         args_put(&args, reports[i].worker);
@@ -220,8 +220,18 @@ void queue_report(struct store *store, struct store_call *call, struct slice ep,
         args_put_number(&args, reports[i].held);
         args_put_number(&args, reports[i].age_ms);
         args_put_number(&args, reports[i].version);
+        args_put_number(&args, reports[i].slots);
+        args_put_number(&args, reports[i].start_ms);
+        args_put_number(&args, reports[i].ready_age_ms);
     }
     args_eval(&args, store, call, SCRIPT_REPORT, ep, fn);
+}
+
+void queue_crashed(struct store *store, struct store_call *call, struct slice ep,
+                   const struct crash_args *args, store_fn fn)
+{
+    const struct slice argv[] = {args->agent, NUMBER(args->version), args->said};
+    store_eval(store, call, SCRIPT_CRASHED, ep, argv, COUNT_OF(argv), fn);
 }
 
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,

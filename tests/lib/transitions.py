@@ -18,8 +18,8 @@ Finished = namedtuple("Finished", "applied watchers token delay_ms execution_ms 
 Lost = namedtuple("Lost", "applied state watchers token", defaults=(None,) * 3)
 Change = namedtuple("Change", "id state watchers token")
 Cancelled = namedtuple("Cancelled", "state watchers token delay_ms execution_ms worker")
-View = namedtuple("View", "state attempt submitted started ended worker retries token members freed",
-                  defaults=(None,))
+View = namedtuple("View", "state attempt submitted started ended worker retries token members freed"
+                  " position reason detail", defaults=(None,) * 4)
 Page = namedtuple("Page", "state attempt token more chunks")
 Tail = namedtuple("Tail", "job version first stored chunks")
 Appended = namedtuple("Appended", "stored watchers token", defaults=(None,) * 2)
@@ -128,8 +128,13 @@ class Transitions:
     def reclaim(self, *held, agent="agent-0", retries=1, is_new=True):
         return rows(self.call("reclaim", agent, retries, "1" if is_new else "0", *held), Change)
 
-    def report(self, worker, state, held=0, age_ms=0, version=1, agent="agent-0"):
-        return self.call("report", agent, worker, state, held, age_ms, version)
+    def report(self, worker, state, held=0, age_ms=0, version=1, agent="agent-0", slots=0,
+               start_ms=0, ready_age_ms=-1):
+        return self.call("report", agent, worker, state, held, age_ms, version, slots, start_ms,
+                         ready_age_ms)
+
+    def crashed(self, said="said", version=1, agent="agent-0"):
+        return self.call("crashed", agent, version, said)
 
     # ---- scheduler side
     def sweep(self, most=100, retries=1):

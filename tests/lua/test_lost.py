@@ -162,7 +162,7 @@ def test_reclaim_leaves_queued_jobs_alone(queue):
 
 def test_report_writes_and_removes_workers(queue):
     queue.report("w1", "running", held=2, age_ms=500, version=3, agent="one")
-    state, held, since, version, agent = queue.redis.hget(queue.key("workers"), "w1").split()
+    state, held, since, version, agent, *_ = queue.redis.hget(queue.key("workers"), "w1").split()
     assert (state, held, version, agent) == ("running", "2", "3", "one")
     assert 0 <= queue.now_ms() - 500 - int(since) < 1000
     queue.report("w1", "")

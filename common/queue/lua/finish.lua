@@ -10,7 +10,8 @@
 local P = KEYS[1]
 --#include now
 --#include hook
-local results, stats = {}, {inQueue = 0, inProgress = 0, completed = 0, failed = 0}
+local names = {'inQueue', 'inProgress', 'completed', 'failed', 'ran', 'runMs'}
+local results, stats = {}, {inQueue = 0, inProgress = 0, completed = 0, failed = 0, ran = 0, runMs = 0}
 for i = 1, #ARGV, 4 do
     local id, outcome = ARGV[i], ARGV[i + 2]
     local key = P .. 'job:' .. id
@@ -41,14 +42,18 @@ for i = 1, #ARGV, 4 do
             local counter = outcome == 'C' and 'completed' or 'failed'
             stats[gauge] = stats[gauge] - 1
             stats[counter] = stats[counter] + 1
+            stats.ran = stats.ran + 1
+            stats.runMs = stats.runMs + math.max(now - job[4], 0)
         end
         results[#results + 1] = {1, job[6] or '', job[10], job[4] - job[3],
             (job[11] or now) - job[4], tonumber(job[8] or 0), job[9]}
     end
 end
-for name, change in pairs(stats) do
-    if change ~= 0 then
-        redis.call('HINCRBY', P .. 'stats', name, change)
+if stats.ran > 0 then
+    local values, changed = redis.call('HMGET', P .. 'stats', unpack(names)), {}
+    for i, name in ipairs(names) do
+        changed[2 * i - 1], changed[2 * i] = name, tonumber(values[i] or 0) + stats[name]
     end
+    redis.call('HSET', P .. 'stats', unpack(changed))
 end
 return results

@@ -16,7 +16,8 @@ local P = KEYS[1]
 --#include now
 --#include ring
 --#include rate
-local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'ready', 'gone')
+local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'ready', 'gone',
+    'low')
 local waiting, seq = tonumber(stats[1] or 0), tonumber(stats[2] or 0)
 local before = waiting
 local results, normal, low, stored, expiries = {}, {}, {}, {}, {}
@@ -76,7 +77,8 @@ if waiting > before then
         redis.call('LTRIM', P .. 'recent', 0, 99)
     end
     redis.call('ZADD', P .. 'ttl', unpack(expiries))
-    redis.call('HSET', P .. 'stats', 'inQueue', waiting, 'seq', seq, 'hungry', 0)
+    redis.call('HSET', P .. 'stats', 'inQueue', waiting, 'seq', seq, 'hungry', 0,
+        'low', tonumber(stats[6] or 0) + #low)
     if stats[3] == '1' then
         ring(P)
     end

@@ -133,6 +133,25 @@ static void ids_are_written_as_json(void **state)
                   "{\"id\":\"a\\\"\\\\\\n\",\"status\":\"IN_QUEUE\"}");
 }
 
+static void a_waiting_job_tells_why_and_how_many_are_before_it(void **state)
+{
+    (void)state;
+    AUTO(buf_done) struct buf out = BUF_INIT;
+    struct job_view job = {.id = SLICE("a"),
+                           .state = JOB_IN_QUEUE,
+                           .position = 3,
+                           .reason = SLICE("CRASH_LOOP"),
+                           .detail = SLICE("exit code 1: \"x\"")};
+    job_put_object(&out, &job);
+    assert_slice(buf_slice(&out),
+                 "{\"id\":\"a\",\"status\":\"IN_QUEUE\",\"reason\":\"CRASH_LOOP\",\"position\":3,"
+                 "\"detail\":\"exit code 1: \\\"x\\\"\"}");
+    buf_clear(&out);
+    job.state = JOB_IN_PROGRESS;
+    job_put_object(&out, &job);
+    assert_slice(buf_slice(&out), "{\"id\":\"a\",\"status\":\"IN_PROGRESS\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_failed_job_may_show_output_and_error),
         cmocka_unit_test(a_cancelled_job_shows_no_output),
         cmocka_unit_test(a_job_that_ended_in_the_queue_has_the_five_keys_of_strict_clients),
+        cmocka_unit_test(a_waiting_job_tells_why_and_how_many_are_before_it),
         cmocka_unit_test(ids_are_written_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,8 @@ static void op_free(struct op *op)
     if (op->list != NULL) {
         *op->list = NULL;
     }
+    free(op->logs.worker);
+    free(op->logs.job);
     free(op);
 }
 

@@ -51,6 +51,14 @@ struct op {
         bool is_wrapped;       /* as events made here */
     } openai;
     struct lb *lb; /* lb: owned by it */
+    struct {
+        char *worker, *job; /* owned; NULL: of all */
+        char last[48];      /* id of the last line read */
+        int64_t tail;
+        unsigned quiet_looks; /* without a line to write */
+        bool is_following, is_sse;
+        bool is_after; /* begins behind `last` */
+    } logs;
     /* events */
     struct tail_reader reader;
 };

@@ -24,6 +24,7 @@ static const struct route routes[] = {
     {"/v2/:ep/requests", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_REQUESTS, requests_start},
     {"/v2/:ep/openai/*", HTTP_GET | HTTP_POST, PERMIT_RUN, BODY_RUNSYNC, LIMIT_OPENAI,
      openai_start},
+    {"/v2/:ep/logs", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_NONE, logs_start},
     {"/v2/:ep/health", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_NONE, health_start},
     {"/lb/:ep", ANY, PERMIT_RUN, BODY_GATE, LIMIT_NONE, lb_start},
     {"/lb/:ep/*", ANY, PERMIT_RUN, BODY_GATE, LIMIT_NONE, lb_start},

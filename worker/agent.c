@@ -327,7 +327,8 @@ static bool is_quiet(const struct agent *agent)
         return false;
     }
     list_each (at, &agent->groups) {
-        if (!report_is_sent(&container_of(at, struct group, link)->report)) {
+        const struct group *group = container_of(at, struct group, link);
+        if (!report_is_sent(&group->report) || !scribe_is_idle(&group->scribe)) {
             return false;
         }
     }

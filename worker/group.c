@@ -18,6 +18,7 @@ struct group *group_new(struct agent *agent, struct slice ep)
     list_init(&group->slots);
     list_init(&group->jobs);
     taker_init(&group->taker);
+    scribe_init(&group->scribe);
     list_push(&agent->groups, &group->link);
     group_refresh(group);
     return group;
@@ -29,6 +30,7 @@ void group_free(struct group *group)
     taker_done(&group->taker);
     lease_done(&group->lease);
     report_done(&group->report);
+    scribe_done(&group->scribe);
     store_detach(&group->conf_call);
     timer_stop(&group->conf_timer);
     endpoint_free(group->endpoint);
@@ -39,7 +41,8 @@ void group_free(struct group *group)
 bool group_is_idle(const struct group *group)
 {
     return group->wanted == 0 && list_is_empty(&group->slots) && list_is_empty(&group->jobs) &&
-           taker_is_idle(&group->taker) && report_is_sent(&group->report);
+           taker_is_idle(&group->taker) && report_is_sent(&group->report) &&
+           scribe_is_idle(&group->scribe);
 }
 
 struct slice group_ep(const struct group *group)

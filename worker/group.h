@@ -7,6 +7,7 @@
 #include "quarantine.h"
 #include "queue/endpoint.h"
 #include "report.h"
+#include "scribe.h"
 #include "take.h"
 
 struct group {
@@ -21,6 +22,7 @@ struct group {
     struct taker taker;
     struct lease lease;
     struct report report;
+    struct scribe scribe;
     struct tally tally;
     bool is_told_full; /* "no place" was logged for this wish */
     /* private */

@@ -1,5 +1,5 @@
-/* stdout and stderr share one pipe that is read into a ring; nothing of it is parsed. The end is
- * told from SIGCHLD, not from the pipe: a helper may keep the pipe open, and a handler may close
+/* stdout and stderr share one pipe that is read into a ring, and line by line to the owner. The end
+ * is told from SIGCHLD, not from the pipe: a helper may keep the pipe open, and a handler may close
  * it.
  *
  *   start -> (stop -> kill) -> ended: group killed, pipe drained, owner told -> freed when uv
@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "leftovers.h"
+#include "lines.h"
 #include "oom.h"
 
 #define READ_SIZE ((size_t)65536)
@@ -32,6 +33,8 @@ struct process {
     struct keeper *keeper;
     uv_pipe_t pipe;
     struct ring ring;
+    struct lines lines;
+    line_fn on_line;
     struct timer kill_timer;
     process_fn on_end;
     void *arg;
@@ -61,6 +64,21 @@ static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *ret_buf)
     *ret_buf = uv_buf_init(shared, sizeof(shared));
 }
 
+static void give_line(struct slice line, void *arg)
+{
+    const struct process *process = arg;
+    if (process->on_line != NULL) {
+        process->on_line(line, process->arg);
+    }
+}
+
+static void take_output(struct process *process, struct slice output)
+{
+    ring_put(&process->ring, output);
+    log_output(process, output);
+    lines_feed(&process->lines, output, give_line, process);
+}
+
 static void on_output(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
 {
     struct process *process = stream->data;
@@ -68,15 +86,14 @@ static void on_output(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
         (void)uv_read_stop(stream);
         return;
     }
-    struct slice output = {bytes->base, (size_t)got};
-    ring_put(&process->ring, output);
-    log_output(process, output);
+    take_output(process, (struct slice){bytes->base, (size_t)got});
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct process *process = handle->data;
     ring_done(&process->ring);
+    lines_done(&process->lines);
     free(process->name);
     free(process->mark);
     free(process);
@@ -136,8 +153,9 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
     return ERR_OK;
 }
 
-void process_on_end(struct process *process, process_fn fn, void *arg)
+void process_on_end(struct process *process, line_fn on_line, process_fn fn, void *arg)
 {
+    process->on_line = on_line;
     process->on_end = fn;
     process->arg = arg;
 }
@@ -192,8 +210,7 @@ static void drain_pipe(struct process *process)
             return;
         }
         total += (size_t)got;
-        ring_put(&process->ring, (struct slice){shared, (size_t)got});
-        log_output(process, (struct slice){shared, (size_t)got});
+        take_output(process, (struct slice){shared, (size_t)got});
     }
 }
 
@@ -223,6 +240,7 @@ static void process_ended(struct child *child, int wait_status)
     keeper_drop(process->keeper, child->pid);
     timer_stop(&process->kill_timer);
     drain_pipe(process);
+    lines_flush(&process->lines, give_line, process);
     struct process_end end = {
         .output = &process->ring,
         .exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1,

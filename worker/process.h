@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "keeper.h"
+#include "lines.h"
 #include "reaper.h"
 #include "ring.h"
 
@@ -35,7 +36,8 @@ typedef void (*process_fn)(const struct process_end *end, void *arg);
 /* problem gets the reason when it fails. The process frees itself after the callback. */
 enum err process_start(const struct process_spec *spec, struct process **ret_process,
                        struct buf *problem);
-void process_on_end(struct process *process, process_fn fn, void *arg);
+/* on_line gets each line it writes, the last ones just before its end. */
+void process_on_end(struct process *process, line_fn on_line, process_fn fn, void *arg);
 pid_t process_pid(const struct process *process);
 const struct ring *process_output(const struct process *process);
 /* SIGTERM to the group, SIGKILL after grace_ms. Repeated calls only shorten the wait. */

@@ -16,6 +16,7 @@ int cmd_cancel(int argc, char **argv);
 int cmd_retry(int argc, char **argv);
 int cmd_purge(int argc, char **argv);
 int cmd_health(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
 int cmd_requests(int argc, char **argv);
 int cmd_workers(int argc, char **argv);
 

@@ -153,6 +153,14 @@ void queue_reclaim(struct store *store, struct store_call *call, struct slice ep
                    const struct slice *held, size_t count, store_fn fn);
 /* Reply: changes, see queue_change_count() with skip 0. */
 
+struct log_line {
+    struct slice worker, job, text; /* job may be empty */
+};
+#define LOG_BYTES_MAX (1 << 20) /* kept for an endpoint */
+#define LOG_LINES_MAX 5000
+void queue_log(struct store *store, struct store_call *call, struct slice ep,
+               const struct log_line *lines, size_t count, store_fn fn);
+
 struct worker_report {
     struct slice worker;
     struct slice state; /* "initializing", "idle", "running", "unhealthy"; empty: it is gone */

@@ -209,6 +209,20 @@ void queue_reclaim(struct store *store, struct store_call *call, struct slice ep
     args_eval(&args, store, call, SCRIPT_RECLAIM, ep, fn);
 }
 
+void queue_log(struct store *store, struct store_call *call, struct slice ep,
+               const struct log_line *lines, size_t count, store_fn fn)
+{
+    AUTO(args_done) struct args args = args_new(3 * count + 2);
+    args_put_number(&args, LOG_BYTES_MAX);
+    args_put_number(&args, LOG_LINES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        args_put(&args, lines[i].worker);
+        args_put(&args, lines[i].job);
+        args_put(&args, lines[i].text);
+    }
+    args_eval(&args, store, call, SCRIPT_LOG, ep, fn);
+}
+
 void queue_report(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
                   const struct worker_report *reports, size_t count, store_fn fn)
 {

@@ -45,6 +45,7 @@ static const struct {
     [SCRIPT_REVOKE] = {false, false},
     [SCRIPT_HEALTH] = {false, true},
     [SCRIPT_LEAD] = {false, true},
+    [SCRIPT_LOG] = {false, true},
     [SCRIPT_LOST] = {false, true},
     [SCRIPT_PROGRESS] = {true, true},
     [SCRIPT_PURGE] = {false, true},

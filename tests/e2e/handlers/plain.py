@@ -36,6 +36,15 @@ def exits(job):
     os._exit(job["input"]["code"])
 
 
+def says(job):
+    print(job["input"]["text"], flush=True)
+
+
+def floods(job):
+    for number in range(job["input"]["lines"]):
+        print("line %d of the flood" % number)
+
+
 def marks(job):
     """Tells that it runs, by a file with its pid, then waits until a second file allows the end."""
     with open(job["input"]["marker"], "a") as file:
@@ -65,6 +74,8 @@ ACTIONS = {
     "dies-once": dies_once,
     "dies": dies,
     "exits": exits,
+    "says": says,
+    "floods": floods,
     "marks": marks,
 }
 

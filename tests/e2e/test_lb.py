@@ -97,6 +97,26 @@ def test_streams_come_piece_by_piece(one):
     assert times[0] < 1 and times[-1] > 1.5
 
 
+def resident_mb(pid):
+    with open("/proc/%d/status" % pid) as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) >> 10
+
+
+def test_a_slow_reader_slows_the_server_and_gets_all(one):
+    one.get("/text")
+    pids = [one.up.pid("api-0"), one.up.pid("agent-0")]
+    before = [resident_mb(pid) for pid in pids]
+    got = bytearray()
+    with one.get("/flood", stream=True) as reply:
+        for piece in reply.iter_content(1 << 20):
+            if not got:
+                wait_for(lambda: one.get("/counts").json()["active"] == 1, 5, "server still sends")
+                grown = [resident_mb(pid) - old for pid, old in zip(pids, before)]
+                assert max(grown) < 30, grown
+            got += piece
+    assert bytes(got) == b"".join(bytes([number]) * (1 << 20) for number in range(64))
+
+
 def test_a_broken_answer_is_broken_for_the_client_too(one):
     one.get("/text")
     with pytest.raises(requests.RequestException):

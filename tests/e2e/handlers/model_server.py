@@ -127,6 +127,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif path == "/slow":
             time.sleep(float(data or b"1"))
             self.reply(200, {"pid": os.getpid()})
+        elif path == "/flood":
+            self.begin_stream("application/octet-stream")
+            for number in range(64):
+                self.piece(bytes([number]) * (1 << 20))
+            self.piece(b"")
         elif path == "/die":
             os._exit(7)
         elif path == "/cut":

@@ -21,6 +21,7 @@ static const struct route routes[] = {
     {"/v2/:ep/webhook-redeliver/:id", HTTP_POST, PERMIT_RUN, BODY_SMALL, LIMIT_NONE,
      webhook_redeliver_start},
     {"/v2/:ep/purge-queue", HTTP_POST, PERMIT_PURGE, BODY_SMALL, LIMIT_PURGE, purge_start},
+    {"/v2/:ep/autoscaler", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_NONE, autoscaler_start},
     {"/v2/:ep/requests", HTTP_GET, PERMIT_READ, BODY_SMALL, LIMIT_REQUESTS, requests_start},
     {"/v2/:ep/openai/*", HTTP_GET | HTTP_POST, PERMIT_RUN, BODY_RUNSYNC, LIMIT_OPENAI,
      openai_start},

@@ -220,6 +220,7 @@ static struct scale_input input_of(const struct plan *plan, const struct roster 
         .starting = count_starting(plan, roster, index),
         .idle = sum_of(plan, index, PLACE_IDLE) + sum_of(plan, index, PLACE_WARM) + expired,
         .busy = sum_of(plan, index, PLACE_BUSY),
+        .unhealthy = sum_of(plan, index, PLACE_UNHEALTHY),
         .expired = expired,
         .rate = load->rate,
         .rate_held = load->rate_held,
@@ -231,7 +232,8 @@ static struct scale_input input_of(const struct plan *plan, const struct roster 
     };
 }
 
-/* That many of the idle ones may go, whichever they are, after as long as a new one would take. */
+/* That many of the idle ones may go, whichever they are, after as long as a new one would take;
+ * never the last worker: a look each second does not see short jobs. */
 static void expire_spare(struct plan *plan, const struct roster *roster, size_t index)
 {
     struct roster_endpoint *endpoint = roster_endpoint_at(roster, index);
@@ -240,8 +242,9 @@ static void expire_spare(struct plan *plan, const struct roster *roster, size_t 
     int64_t window_ms = timeout_ms > start_ms || timeout_ms == 0 ? timeout_ms : start_ms;
     int64_t expired = sum_of(plan, index, PLACE_EXPIRED);
     int64_t idle = expired + sum_of(plan, index, PLACE_IDLE);
-    int64_t more =
-        window_ms > 0 ? load_spare(&endpoint->load, roster->now_ms, window_ms, idle) - expired : 0;
+    int64_t others = sum_of(plan, index, PLACE_BUSY) + sum_of(plan, index, PLACE_STARTING);
+    int64_t more = window_ms > 0 ? load_spare(&endpoint->load, roster->now_ms, window_ms, idle) : 0;
+    more = (more < idle + others ? more : idle + others - 1) - expired;
     for (size_t a = 0; a < plan->place.agent_count && more > 0; a++) {
         int64_t *present = place_cell(&plan->place, index, a)->present;
         int64_t some = more < present[PLACE_IDLE] ? more : present[PLACE_IDLE];

@@ -120,9 +120,10 @@ static struct scale_decision need(const struct scale_input *in)
     return needs[in->scaler](in);
 }
 
+/* A slot that rests after a crash has to go before another try: it would stand for that try. */
 static void obey_breaker(const struct scale_input *in, struct scale_decision *decision)
 {
-    int64_t tries = in->breaker == BREAKER_CANARY ? 1 : 0;
+    int64_t tries = in->breaker == BREAKER_CANARY && in->unhealthy == 0 ? 1 : 0;
     int64_t allowed = in->idle + in->busy + most(in->starting, tries);
     if (in->breaker != BREAKER_CLOSED && decision->want > allowed) {
         *decision = (struct scale_decision){allowed, SCALE_CRASH_LOOP};

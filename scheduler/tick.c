@@ -11,9 +11,8 @@
  * assignments carry the epoch for the case that the process is paused right there. */
 #include "tick.h"
 
-#include <inttypes.h>
-
 #include "base/log.h"
+#include "decision.h"
 #include "record.h"
 
 static void tick_start(struct timer *timer);
@@ -83,25 +82,6 @@ static void tick_start(struct timer *timer)
     roster_read(&tick->roster, tick_decide);
 }
 
-static void log_decision(struct roster_endpoint *endpoint)
-{
-    const struct scale_input *in = &endpoint->input;
-    const struct scale_decision *decision = &endpoint->decision;
-    if (decision->want == endpoint->want_told && endpoint->placed == endpoint->placed_told) {
-        return;
-    }
-    log_info("scale.decided",
-             "endpoint=%s from=%" PRId64 " to=%" PRId64 " placed=%" PRId64
-             " reason=%s queued=%" PRId64 " waiting=%" PRId64 " late=%" PRId64 " running=%" PRId64
-             " starting=%" PRId64 " idle=%" PRId64 " expired=%" PRId64 " busy=%" PRId64
-             " min=%" PRId64 " max=%" PRId64,
-             endpoint->item.id, endpoint->want_told, decision->want, endpoint->placed,
-             scale_reason_name(decision->reason), in->queued, in->waiting, in->late, in->running,
-             in->starting, in->idle, in->expired, in->busy, in->min, in->max);
-    endpoint->want_told = decision->want;
-    endpoint->placed_told = endpoint->placed;
-}
-
 static void tick_decide(struct roster *roster, enum err err)
 {
     struct tick *tick = container_of(roster, struct tick, roster);
@@ -111,9 +91,6 @@ static void tick_decide(struct roster *roster, enum err err)
     }
     AUTO(plan_done) struct plan plan;
     plan_make(&plan, roster);
-    for (size_t i = 0; i < roster->endpoints.count; i++) {
-        log_decision(roster_endpoint_at(roster, i));
-    }
     tick_apply(tick, &plan);
 }
 
@@ -127,6 +104,9 @@ static void tick_apply(struct tick *tick, const struct plan *plan)
     gather_begin(&tick->writes, tick_applied);
     tick->changes = slots_apply(&round, &tick->writes, &tick->roster, plan);
     record_apply(&tick->writes, &tick->roster);
+    for (size_t i = 0; i < tick->roster.endpoints.count; i++) {
+        decision_record(&tick->writes, &tick->roster, roster_endpoint_at(&tick->roster, i));
+    }
     gather_end(&tick->writes);
 }
 

@@ -57,7 +57,7 @@ end
 if left == 0 then
     result[1] = 1
 else
-    redis.call('UNLINK', P .. 'bell', P .. 'recent')
-    redis.call('HDEL', P .. 'stats', 'completed', 'failed', 'retried')
+    redis.call('UNLINK', P .. 'bell', P .. 'recent', P .. 'crash', P .. 'decisions')
+    redis.call('HDEL', P .. 'stats', 'completed', 'failed', 'retried', 'reason', 'deaths')
 end
 return result

@@ -208,6 +208,9 @@ static void the_breaker_allows_no_start_or_one(void **state)
     assert_decision(input, 0, SCALE_CRASH_LOOP);
     input.breaker = BREAKER_CANARY;
     assert_decision(input, 1, SCALE_CRASH_LOOP);
+    input.unhealthy = 1; /* one rests after a crash: it goes first */
+    assert_decision(input, 0, SCALE_CRASH_LOOP);
+    input.unhealthy = 0;
     input.starting = 1;
     assert_decision(input, 1, SCALE_CRASH_LOOP);
     input.busy = 1;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/file.h"
 #include "base/log.h"
 
 #define RETRY_MS 500
@@ -124,22 +125,6 @@ static enum err refuse(struct buf *problem, const char *what, const char *path)
     return err_from_errno(number);
 }
 
-static enum err make_dirs(const char *dir, struct buf *problem)
-{
-    AUTO_STR path = xstrdup(dir);
-    for (char *at = path + 1; at[-1] != '\0'; at++) {
-        if (*at == '/' || *at == '\0') {
-            char kept = *at;
-            *at = '\0';
-            if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-                return refuse(problem, "cannot make", path);
-            }
-            *at = kept;
-        }
-    }
-    return ERR_OK;
-}
-
 static enum err lock(struct spool *spool, struct buf *problem)
 {
     spool->dir_fd = open(spool->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -224,7 +209,7 @@ enum err spool_new(const struct spool_config *config, struct spool **ret_spool, 
     spool->dir = xstrdup(config->dir);
     spool->dir_fd = spool->lock_fd = -1;
     list_init(&spool->files);
-    enum err err = make_dirs(spool->dir, problem);
+    enum err err = file_make_dirs(spool->dir, problem);
     if (err == ERR_OK) {
         err = lock(spool, problem);
     }
@@ -286,37 +271,14 @@ static void fail(struct work *work)
     work->err = err_from_errno(errno);
 }
 
-static bool write_all(int fd, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t done = write(fd, bytes.ptr, bytes.len);
-        if (done < 0 && errno != EINTR) {
-            return false;
-        }
-        bytes = slice_from(bytes, done > 0 ? (size_t)done : 0);
-    }
-    return true;
-}
-
 /* In a thread. */
 static void put_write(uv_work_t *uv)
 {
     struct work *work = container_of(uv, struct work, uv);
     parcel_seal(&work->bytes);
-    AUTO_STR temporary = xasprintf("%s.new", work->path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    if (!file_put(work->spool->dir_fd, work->path, buf_slice(&work->bytes))) {
         fail(work);
-        return;
     }
-    bool is_ok = write_all(fd, buf_slice(&work->bytes)) && fsync(fd) == 0 &&
-                 rename(temporary, work->path) == 0 && fsync(work->spool->dir_fd) == 0;
-    if (!is_ok) {
-        fail(work);
-        (void)unlink(temporary);
-        (void)unlink(work->path);
-    }
-    (void)close(fd);
 }
 
 static void put_free(struct spool_put *put)
@@ -414,35 +376,11 @@ void spool_deliver(struct spool *spool)
     }
 }
 
-static enum err read_all(int fd, struct buf *out)
-{
-    struct stat stat;
-    if (fstat(fd, &stat) != 0 || stat.st_size < 0 || (size_t)stat.st_size > READ_MAX) {
-        return ERR_IO;
-    }
-    for (ssize_t got = 1; got != 0 && out->len < (size_t)stat.st_size;) {
-        size_t more = (size_t)stat.st_size - out->len;
-        if (buf_reserve(out, more) != ERR_OK) {
-            return ERR_TOO_LARGE;
-        }
-        got = read(fd, out->ptr + out->len, more);
-        if (got < 0) {
-            return err_from_errno(errno);
-        }
-        out->len += (size_t)got;
-    }
-    return ERR_OK;
-}
-
 /* In a thread. The parcel is checked there, too: digests of large files take time. */
 static void open_file(uv_work_t *uv)
 {
     struct work *work = container_of(uv, struct work, uv);
-    int fd = open(work->path, O_RDONLY | O_CLOEXEC);
-    work->err = fd < 0 ? err_from_errno(errno) : read_all(fd, &work->bytes);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
+    work->err = file_get(work->path, READ_MAX, &work->bytes);
     if (work->err == ERR_OK) {
         work->err = parcel_read(buf_slice(&work->bytes), &work->spool->parcel);
     }

@@ -164,9 +164,13 @@ static void bounds_are_inclusive(void **state)
     static const struct {
         const char *key;
         int64_t min, max;
-    } keys[] = {{"workersMax", 0, 1000}, {"idleTimeout", 0, 3600},
-                {"gpuCount", 0, 16},     {"executionTimeoutMs", 5000, 604800000},
-                {"weight", 1, 1000},     {"retries", 0, 10},      {"queueTtlSeconds", 10, 604800}};
+    } keys[] = {{"workersMax", 0, 1000},
+                {"idleTimeout", 0, 3600},
+                {"gpuCount", 0, 16},
+                {"executionTimeoutMs", 5000, 604800000},
+                {"weight", 1, 1000},
+                {"retries", 0, 10},
+                {"queueTtlSeconds", 10, 604800}};
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         const int64_t values[] = {keys[i].min, keys[i].max, keys[i].min - 1, keys[i].max + 1};
         for (size_t k = 0; k < COUNT_OF(values); k++) {

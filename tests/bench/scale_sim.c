@@ -102,7 +102,7 @@ static const struct config_option *options_of(struct settings *s, size_t *ret_co
         {.name = "request-count",
          .kind = CONFIG_FLAG,
          .target = &s->is_count,
-         .help = "scalerType REQUEST_COUNT"},
+         .help = "scalerType"},
         {.name = "quiet", .kind = CONFIG_FLAG, .target = &s->is_quiet, .help = "only the summary"},
     };
     memcpy(options, all, sizeof(all));

@@ -14,6 +14,7 @@
 #include "catalog.h"
 #include "hook.h"
 #include "limit.h"
+#include "meter.h"
 #include "net/fetch.h"
 #include "node.h"
 #include "op.h"
@@ -256,6 +257,7 @@ static void program_start(struct program *program, const struct settings *settin
     node->loop = loop_new();
     node->watch = watch_new(node->loop);
     node->tails = tails_new(node);
+    node->meter = meter_new();
     bus_start(node, settings);
     node->store = store_new(
         node->loop,
@@ -291,6 +293,7 @@ static void program_done(struct program *program)
     auth_free(node->auth);
     catalog_free(node->catalog);
     tails_free(node->tails);
+    meter_free(node->meter);
     watch_free(node->watch);
     loop_free(node->loop);
 }

@@ -14,6 +14,7 @@ struct fetcher;
 struct hooks;
 struct pools;
 struct limits;
+struct meter;
 struct watch;
 struct tails;
 
@@ -25,6 +26,7 @@ struct node {
     struct auth *auth;
     struct catalog *catalog;
     struct limits *limits;
+    struct meter *meter;
     struct hooks *hooks;
     struct watch *watch;
     struct tails *tails;

@@ -6,7 +6,9 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "meter.h"
 #include "net/gate.h"
 #include "ops/openai_error.h"
 #include "reply.h"
@@ -25,6 +27,9 @@ static void op_accept(struct op *op);
 
 static void op_free(struct op *op)
 {
+    double seconds = (double)(clock_mono_us() - op->began_us) / 1e6;
+    meter_count(op->node->meter, op->route->path, op->status > 0 ? op->status : METER_GONE,
+                seconds);
     watch_leave(&op->waiter);
     tail_leave(&op->reader);
     flight_leave(&op->flight);
@@ -85,6 +90,7 @@ void op_begin(struct http_request *request, struct node *node)
     struct op *op = xcalloc(1, sizeof(*op));
     op->request = request;
     op->node = node;
+    op->began_us = clock_mono_us();
     op->route = match.route;
     request->op = op;
     request->on_gone = on_gone;
@@ -103,10 +109,18 @@ static struct slice op_subject(const struct op *op)
     return op->ep[0] != '\0' ? op_ep(op) : op_id(op);
 }
 
+static enum permit op_needs(const struct op *op)
+{
+    if (op->route->needs != PERMIT_LOCAL) {
+        return op->route->needs;
+    }
+    return op->request->is_loopback ? PERMIT_NONE : PERMIT_MANAGE;
+}
+
 static void op_authenticate(struct op *op)
 {
     struct slice key = auth_key(op->request);
-    if (op->route->needs == PERMIT_NONE ||
+    if (op_needs(op) == PERMIT_NONE ||
         auth_check(op->node->auth, key, op_subject(op), &op->access)) {
         op_identify(op);
         return;
@@ -129,7 +143,7 @@ static void op_authenticated(struct store_call *call, enum err err, const struct
 
 static void op_identify(struct op *op)
 {
-    if (op->access.is_known || op->route->needs == PERMIT_NONE) {
+    if (op->access.is_known || op_needs(op) == PERMIT_NONE) {
         op_find_endpoint(op);
         return;
     }
@@ -170,7 +184,7 @@ static void op_found_endpoint(struct store_call *call, enum err err, const struc
 
 static void op_authorize(struct op *op)
 {
-    enum permit needs = op->route->needs;
+    enum permit needs = op_needs(op);
     if ((op->access.permits & needs) == needs) {
         op_limit(op);
         return;
@@ -244,12 +258,14 @@ void op_reply(struct op *op, const struct http_answer *answer)
 {
     struct http_request *request = op->request;
     request->on_gone = NULL;
+    op->status = answer->status;
     http_reply(request, answer);
     op_free(op);
 }
 
 void op_release(struct op *op)
 {
+    op->status = METER_RELAYED;
     op_free(op);
 }
 
@@ -257,6 +273,7 @@ void op_end_stream(struct op *op)
 {
     struct http_request *request = op->request;
     request->on_gone = NULL;
+    op->status = 200;
     http_stream_end(request);
     op_free(op);
 }
@@ -271,6 +288,7 @@ static void op_refuse(struct op *op, enum err err, const char *detail, struct sl
 {
     struct http_request *request = op->request;
     request->on_gone = NULL;
+    op->status = err_http_status(err);
     if (op->route->group == LIMIT_OPENAI) {
         AUTO(buf_done) struct buf body = BUF_INIT;
         int status = err_http_status(err);

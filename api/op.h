@@ -32,6 +32,8 @@ struct op {
     struct store_call call;
     struct waiter waiter;
     struct timer timer; /* end of a wait */
+    uint64_t began_us;
+    int status; /* of the answer; 0 until there is one */
     /* of single operations */
     bool is_sync;        /* submit: /runsync */
     bool is_object;      /* stream: the answer's shape */

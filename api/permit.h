@@ -15,7 +15,8 @@ enum permit {
     PERMIT_PURGE = 8,
     PERMIT_ADMIN = 16,  /* read, change and delete the endpoint's document */
     PERMIT_MANAGE = 32, /* all endpoints and all keys; only by "admin" of "*" */
-    PERMIT_EVERYTHING = 63
+    PERMIT_EVERYTHING = 63,
+    PERMIT_LOCAL = 64 /* of a route: nothing on loopback, PERMIT_MANAGE from elsewhere */
 };
 #define PERMIT_ENDPOINTS_MAX 100 /* searched in order for each request */
 

@@ -10,6 +10,8 @@
 #include "base/config.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "gauges.h"
+#include "net/exporter.h"
 #include "tick.h"
 
 #define RESIGN_MS 1000
@@ -17,7 +19,7 @@
 #define CHANNEL_CONF "mr:conf"
 
 struct settings {
-    const char *redis, *node_id, *log_level;
+    const char *redis, *node_id, *log_level, *metrics;
 };
 
 struct scheduler {
@@ -28,6 +30,7 @@ struct scheduler {
     struct leader leader;
     struct tick tick;
     struct timer resign_timer;
+    struct exporter *exporter; /* NULL: not wanted */
 };
 
 static void read_settings(struct settings *settings, int argc, char **argv);
@@ -66,6 +69,7 @@ static void scheduler_start(struct scheduler *scheduler, const struct settings *
 static void scheduler_done(struct scheduler *scheduler)
 {
     timer_stop(&scheduler->resign_timer);
+    exporter_close(scheduler->exporter);
     feed_close(scheduler->feed);
     leader_done(&scheduler->leader);
     tick_done(&scheduler->tick);
@@ -74,17 +78,39 @@ static void scheduler_done(struct scheduler *scheduler)
     loop_free(scheduler->loop);
 }
 
+static void put_metrics(struct buf *out, void *arg)
+{
+    struct scheduler *scheduler = arg;
+    gauges_put(out, &scheduler->tick, leader_is_leading(&scheduler->leader));
+}
+
+static bool start_exporter(struct scheduler *scheduler, const char *address)
+{
+    enum err err = address != NULL ? exporter_new(scheduler->loop, address, put_metrics, scheduler,
+                                                  &scheduler->exporter)
+                                   : ERR_OK;
+    if (err != ERR_OK) {
+        (void)fprintf(stderr,
+                      "millrace-scheduler: cannot listen on %s: %s; choose another --metrics\n",
+                      address, err_text(err));
+    }
+    return err == ERR_OK;
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
     read_settings(&settings, argc, argv);
     struct scheduler scheduler = {0};
     scheduler_start(&scheduler, &settings);
-    log_info("scheduler.started", "pid=%d", (int)getpid());
-    loop_run(scheduler.loop);
+    bool is_listening = start_exporter(&scheduler, settings.metrics);
+    if (is_listening) {
+        log_info("scheduler.started", "pid=%d", (int)getpid());
+        loop_run(scheduler.loop);
+    }
     scheduler_done(&scheduler);
     log_info("scheduler.stopped", "pid=%d", (int)getpid());
-    return 0;
+    return is_listening ? 0 : 1;
 }
 
 /* --- settings --- */
@@ -104,6 +130,11 @@ static void load_settings(struct settings *settings, int argc, char **argv)
          .target = &settings->node_id,
          .argument = "ID",
          .help = "name of this process in logs and in the lock"},
+        {.name = "metrics",
+         .kind = CONFIG_HOST_PORT,
+         .target = &settings->metrics,
+         .argument = "HOST:PORT",
+         .help = "where to serve GET /metrics (default: nowhere)"},
         {.name = "log-level",
          .kind = CONFIG_STRING,
          .target = &settings->log_level,

@@ -20,7 +20,7 @@ struct scale_input {
     int64_t running;              /* jobs in progress */
     int64_t starting, idle, busy; /* workers; unhealthy ones are none */
     int64_t unhealthy;
-    int64_t expired;              /* of the idle ones: idle for at least the idle timeout */
+    int64_t expired; /* of the idle ones: idle for at least the idle timeout */
     /* measured, see load.h; 0 is unknown */
     double rate, rate_held, job_s, start_s, slots;
     int64_t peak;

@@ -11,6 +11,7 @@
  * assignments carry the epoch for the case that the process is paused right there. */
 #include "tick.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "decision.h"
 #include "record.h"
@@ -78,6 +79,7 @@ static void tick_start(struct timer *timer)
         return;
     }
     tick->is_running = true;
+    tick->began_us = clock_mono_us();
     sweep_run(&tick->sweep, &tick->roster, tick->started_ms);
     roster_read(&tick->roster, tick_decide);
 }
@@ -130,6 +132,7 @@ static void tick_finish(struct tick *tick, enum err err)
     tick->is_failing = err != ERR_OK;
     tick->gap_ms = tick->changes > 0 ? TICK_WAKE_MS : tick->gap_ms;
     tick->is_running = false;
+    histogram_observe(&tick->rounds, (double)(clock_mono_us() - tick->began_us) / 1e6);
     if (tick->is_active) {
         schedule(tick);
     }

@@ -4,6 +4,7 @@
 #ifndef SCHEDULER_TICK_H
 #define SCHEDULER_TICK_H
 
+#include "base/metrics.h"
 #include "drivers/slots.h"
 #include "leader.h"
 #include "sweep.h"
@@ -13,6 +14,7 @@
 
 struct tick {
     struct roster roster;
+    struct histogram rounds; /* how long they took */
     /* private */
     struct loop *loop;
     struct store *store;
@@ -23,12 +25,13 @@ struct tick {
     struct gather writes;
     struct timer timer;
     uint64_t started_ms; /* loop time of the last round's begin */
-    uint64_t gap_ms;     /* between the last round and one that is woken */
-    size_t changes;      /* of this round */
-    bool is_active;      /* leading */
-    bool is_running;     /* a round is on its way */
-    bool is_woken;       /* since the last round began */
-    bool is_failing;     /* the last round failed, which has been logged */
+    uint64_t began_us;
+    uint64_t gap_ms; /* between the last round and one that is woken */
+    size_t changes;  /* of this round */
+    bool is_active;  /* leading */
+    bool is_running; /* a round is on its way */
+    bool is_woken;   /* since the last round began */
+    bool is_failing; /* the last round failed, which has been logged */
 };
 
 struct tick_config {

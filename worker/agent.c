@@ -162,6 +162,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     agent->config = *config;
     agent->loop = loop;
     list_init(&agent->groups);
+    meter_init(&agent->meter, agent);
     map_init(&agent->workers);
     if (gethostname(agent->host, sizeof(agent->host) - 1) != 0) {
         agent->host[0] = '\0';
@@ -409,6 +410,7 @@ void agent_free(struct agent *agent)
     reaper_close(agent->reaper);
     fetcher_free(agent->fetcher);
     map_done(&agent->workers);
+    meter_done(&agent->meter);
     free(agent->description);
     free(agent);
 }

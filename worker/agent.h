@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "keeper.h"
+#include "meter.h"
 #include "net/bus.h"
 #include "queue/queue.h"
 #include "reaper.h"
@@ -44,7 +45,8 @@ struct agent {
     struct reaper *reaper;
     struct spool *spool; /* NULL without a folder for it */
     struct list groups;  /* group.link */
-    struct map workers;  /* slot.node, by worker id: whom the plane may answer */
+    struct meter meter;
+    struct map workers; /* slot.node, by worker id: whom the plane may answer */
     char host[256];
     char *description;     /* JSON for the beat */
     size_t buffered_bytes; /* results and chunks not stored yet */

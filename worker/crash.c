@@ -22,6 +22,7 @@ static void crash_stored(struct store_call *call, enum err err, const struct rep
 void crash_report(struct slot *slot, struct slice why)
 {
     struct agent *agent = slot->group->agent;
+    meter_count(slot->group, METER_CRASHES);
     store_detach(&slot->crash_call); /* an earlier one is on its way all the same */
     queue_crashed(agent->store, &slot->crash_call, group_ep(slot->group),
                   &(struct crash_args){slice_of(agent->config.id), slot->version, why},

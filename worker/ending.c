@@ -137,6 +137,10 @@ static void ending_finished(struct store_call *call, enum err err, const struct 
         return;
     }
     if (result.is_applied) {
+        struct group *group = ending->held->group;
+        meter_count(group, ending->kind == ENDING_FAILED ? METER_FAILED : METER_COMPLETED);
+        meter_time(group, METER_DELAY, (uint64_t)result.job.delay_ms);
+        meter_time(group, METER_EXECUTION, (uint64_t)result.job.execution_ms);
         announce_final(ending, &result);
     }
     log_debug("job.finished", "ep=%s job=%s attempt=%lld failed=%d applied=%d",

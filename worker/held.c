@@ -50,6 +50,7 @@ struct held *held_new(struct slot *slot, const struct taken_job *job)
     list_push(&slot->jobs, &held->slot_link);
     lease_start(slot->group);
     report_change(slot->group);
+    meter_count(slot->group, METER_ATTEMPTS);
     return held;
 }
 

@@ -14,11 +14,23 @@
 #define TAIL_LINES 20
 #define TAIL_BYTES 4096
 
+static enum meter_count cause_of(const struct autopsy *autopsy)
+{
+    static const enum meter_count causes[] = {
+        [AUTOPSY_DIED] = METER_LOST_DIED,
+        [AUTOPSY_ENDED] = METER_LOST_STOPPED,
+        [AUTOPSY_NO_RESULT] = METER_LOST_NO_RESULT,
+        [AUTOPSY_DROPPED] = METER_LOST_DROPPED,
+    };
+    return autopsy->oom == 1 ? METER_LOST_OOM : causes[autopsy->kind];
+}
+
 static void put_members(struct autopsy *autopsy, const struct held *held, struct buf *members)
 {
     AUTO(buf_done) struct buf text = BUF_INIT;
     autopsy->worker = held->worker;
     autopsy->attempt = held->attempt;
+    meter_count(held->group, cause_of(autopsy));
     autopsy_put(autopsy, &text);
     verdict_put_error(members, buf_slice(&text));
 }

@@ -8,9 +8,10 @@
 #include "base/log.h"
 #include "env.h"
 #include "gpu/gpu.h"
+#include "net/exporter.h"
 
 struct settings {
-    const char *redis, *node_id, *log_level, *fake_gpus, *lb, *spool;
+    const char *redis, *node_id, *log_level, *fake_gpus, *lb, *spool, *metrics;
     int64_t slots; /* -1: by the machine */
     int64_t spool_max_mb;
 };
@@ -51,6 +52,11 @@ static void load(struct settings *settings, int argc, char **argv)
          .min = 1,
          .max = 1048576,
          .help = "the most that may wait there; what is more waits in memory"},
+        {.name = "metrics",
+         .kind = CONFIG_HOST_PORT,
+         .target = &settings->metrics,
+         .argument = "HOST:PORT",
+         .help = "where to serve GET /metrics (default: nowhere)"},
         {.name = "log-level",
          .kind = CONFIG_STRING,
          .target = &settings->log_level,
@@ -133,15 +139,28 @@ static void on_stop(int number, void *arg)
     agent_stop(arg);
 }
 
-static int run(const struct agent_config *config)
+static void put_metrics(struct buf *out, void *arg)
+{
+    struct agent *agent = arg;
+    meter_put(&agent->meter, out);
+}
+
+/* metrics: NULL for nowhere. */
+static int run(const struct agent_config *config, const char *metrics)
 {
     struct loop *loop = loop_new();
     struct agent *agent = agent_new(loop, config);
+    struct exporter *exporter = NULL;
+    if (agent != NULL && metrics != NULL &&
+        exporter_new(loop, metrics, put_metrics, agent, &exporter) != ERR_OK) {
+        refuse("--metrics", metrics, SLICE("cannot listen there; choose another address"));
+    }
     if (agent != NULL) {
         loop_on_stop_signal(loop, on_stop, agent);
         log_info("agent.start", "slots=%lld gpus=%zu", (long long)config->slots,
                  config->gpus->count);
         loop_run(loop);
+        exporter_close(exporter);
         agent_free(agent);
     }
     loop_free(loop);
@@ -178,7 +197,7 @@ int main(int argc, char **argv)
         .lb = settings.lb,
         .spool_max = (size_t)settings.spool_max_mb << 20,
     };
-    int status = run(&config);
+    int status = run(&config, settings.metrics);
     keeper_free(keeper);
     return status;
 }

@@ -172,6 +172,7 @@ void slot_polled(struct slot *slot)
     if (slot->state == SLOT_STARTING) {
         timer_stop(&slot->timer);
         slot->polled_ms = loop_now_ms(loop_of(slot));
+        meter_time(slot->group, METER_START, slot->polled_ms - slot->born_ms);
         move(slot, SLOT_READY);
         log_info("worker.ready", "ep=%s worker=%s", slot->group->ep, slot->worker);
     }

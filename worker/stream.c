@@ -129,6 +129,7 @@ void stream_post(struct stream *stream, struct http_request *request)
 void stream_put(struct stream *stream, struct slice body)
 {
     size_t before = stream->bytes.len;
+    stream->first_ms = before > 0 ? stream->first_ms : loop_now_ms(loop_of(stream));
     if (verdict_chunks(body, &stream->bytes, &stream->lens) != ERR_OK) {
         log_warn("stream.unreadable", "job=%s bytes=%zu", stream->held->id, body.len);
     }
@@ -215,6 +216,8 @@ static void stream_appended(struct store_call *call, enum err err, const struct 
         timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_delay_over);
         return;
     }
+    meter_time(stream->held->group, METER_STREAM, loop_now_ms(loop_of(stream)) - stream->first_ms);
+    stream->first_ms = loop_now_ms(loop_of(stream));
     if (stored < 0) { /* the job is over: what is left of it has no reader */
         forget(stream, chunk_count(stream));
         stop_job(stream->held);

@@ -18,8 +18,9 @@ struct stream {
     struct list parked; /* posts that are answered when there is room again */
     struct timer timer;
     struct store_call call;
-    int64_t next;     /* index of the first chunk in the buffer */
-    size_t in_flight; /* chunks of the append on its way */
+    uint64_t first_ms; /* when the oldest chunk in the buffer came */
+    int64_t next;      /* index of the first chunk in the buffer */
+    size_t in_flight;  /* chunks of the append on its way */
 };
 
 void stream_init(struct stream *stream, struct held *held);

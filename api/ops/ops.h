@@ -22,6 +22,7 @@ void lb_start(struct op *op);
 void openai_start(struct op *op);
 void health_start(struct op *op);
 void logs_start(struct op *op);
+void metrics_start(struct op *op);
 void healthz_start(struct op *op);
 void endpoints_list_start(struct op *op);
 void endpoints_create_start(struct op *op);

@@ -1,0 +1,172 @@
+"""GET /metrics of the three programs: what they count is what happened, and what Redis holds."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+import redis
+import requests
+
+from documents import document, library_handler, python_handler
+from transitions import wait_for
+
+LINE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
+LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
+
+
+class Metrics:
+    """One reading: metrics("name", label="value") is the sum of the values that match."""
+
+    def __init__(self, port):
+        reply = requests.get("http://127.0.0.1:%d/metrics" % port, timeout=10)
+        assert reply.status_code == 200, reply.text
+        assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        self.values = []
+        for line in reply.text.splitlines():
+            if not line.startswith("#"):
+                name, labels, value = LINE.fullmatch(line).groups()
+                self.values.append((name, dict(LABEL.findall(labels or "")), float(value)))
+
+    def __call__(self, name, **labels):
+        found = [value for one, its, value in self.values
+                 if one == name and labels.items() <= its.items()]
+        return sum(found) if found else None
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def redis_socket(up):
+    path, = (up.data / "redis").glob("*.sock")
+    return path
+
+
+@pytest.fixture
+def beside():
+    """beside(up, program, args...) starts one more program with --metrics; its port."""
+    started = []
+
+    def start(up, program, *args):
+        port = free_port()
+        log = open(up.data / "log" / (program + "-beside.log"), "wb")
+        started.append(subprocess.Popen(
+            [str(up.build / program), "--redis", "unix://%s" % redis_socket(up), "--metrics",
+             "127.0.0.1:%d" % port, *map(str, args)],
+            stdout=log, stderr=log, env=up.environment()))
+
+        def answers():
+            assert started[-1].poll() is None, up.tail()
+            try:
+                return Metrics(port)
+            except requests.ConnectionError:
+                return None
+        wait_for(answers, 20, program)
+        return port
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(30)
+
+
+def test_a_node_counts_its_requests_by_route_and_status(up, noop):
+    def count(status):
+        return Metrics(up.port)("millrace_http_requests_total", route="/v2/:ep/runsync",
+                                status=status) or 0
+    before = count("200"), count("401")
+    noop.runsync({})
+    requests.post("http://127.0.0.1:%d%s" % (up.port, noop.path("runsync")), json={}, timeout=10)
+    assert (count("200"), count("401")) == (before[0] + 1, before[1] + 1)
+    metrics = Metrics(up.port)
+    name = "millrace_http_request_seconds"
+    assert metrics(name + "_count", route="/v2/:ep/runsync") == metrics(
+        name + "_bucket", route="/v2/:ep/runsync", le="+Inf")
+    assert metrics("millrace_store_ready") == 1
+
+
+def test_an_agent_counts_what_became_of_its_jobs(fresh_up, unique_id, beside):
+    up = fresh_up("--agents", 0)
+    port = beside(up, "millrace-worker", "--node-id", "beside", "--slots", 2)
+    endpoint = up.apply(document(unique_id(), python_handler("plain.py"), retries=0,
+                                 idleTimeout=60))
+    assert endpoint.runsync({"do": "echo"})["status"] == "COMPLETED"
+    assert endpoint.runsync({"do": "raise", "why": "x"})["status"] == "FAILED"
+    stopped = endpoint.run({"do": "sleep", "seconds": 600})
+    endpoint.wait(stopped, "IN_PROGRESS")
+    endpoint.cancel(stopped)
+    assert endpoint.runsync({"do": "exits", "says": "x", "code": 3})["status"] == "FAILED"
+    mine = {"endpoint": endpoint.id}
+    wait_for(lambda: Metrics(port)("millrace_cancel_to_free_seconds_count", **mine) == 1, 30,
+             "the stopped job is free")
+    metrics = Metrics(port)
+    assert metrics("millrace_attempts_total", **mine) == 4
+    assert metrics("millrace_results_total", status="COMPLETED", **mine) == 1
+    assert metrics("millrace_results_total", status="FAILED", **mine) == 1
+    assert metrics("millrace_losses_total", cause="died", **mine) == 1
+    assert metrics("millrace_job_delay_seconds_count", **mine) == 2
+    assert metrics("millrace_worker_start_seconds_count", **mine) >= 1
+    assert metrics("millrace_worker_seconds_total", state="busy", **mine) > 0
+    assert metrics("millrace_worker_seconds_total", state="starting", **mine) > 0
+    assert metrics("millrace_slots") == 2
+
+
+def test_an_agent_measures_its_streams(fresh_up, unique_id, beside):
+    up = fresh_up("--agents", 0)
+    port = beside(up, "millrace-worker", "--node-id", "beside", "--slots", 1)
+    endpoint = up.apply(document(unique_id(), python_handler("words.py")))
+    status, chunks = endpoint.stream(endpoint.run({"text": "one two three"}))
+    assert status == "COMPLETED" and chunks
+    assert Metrics(port)("millrace_stream_ack_seconds_count", endpoint=endpoint.id) >= 1
+
+
+def test_gpu_seconds_are_those_of_the_cards_given(fresh_up, unique_id, beside, tmp_path):
+    cards = tmp_path / "cards"
+    cards.write_text("GPU-1 NVIDIA Fake 16384\nGPU-2 NVIDIA Fake 16384\n")
+    up = fresh_up("--agents", 0)
+    port = beside(up, "millrace-worker", "--node-id", "beside", "--fake-gpus", cards)
+    endpoint = up.apply(document(unique_id(), library_handler("noop.so"), gpuCount=2,
+                                 gpuTypeIds=["nvidia fake"], idleTimeout=60))
+    assert endpoint.runsync({})["status"] == "COMPLETED"
+
+    def idle(name):
+        return Metrics(port)(name, endpoint=endpoint.id, state="idle")
+    wait_for(lambda: idle("millrace_gpu_seconds_total") > 1, 20, "a second of two idle cards")
+    assert idle("millrace_gpu_seconds_total") >= 1.9 * idle("millrace_worker_seconds_total") - 2
+
+
+def test_the_leader_tells_what_a_recount_finds(fresh_up, unique_id, beside):
+    up = fresh_up("--slots", 1)
+    port = beside(up, "millrace-scheduler", "--node-id", "beside")
+    assert Metrics(port)("millrace_scheduler_leading") == 0
+    parked = up.apply(document(unique_id(), {"command": ["true"]}, workersMax=0))
+    for _ in range(3):
+        parked.run({})
+    for _ in range(2):
+        parked.run({}, policy={"lowPriority": True})
+    up_scheduler = up.pid("scheduler-0")
+    os.kill(up_scheduler, signal.SIGSTOP)
+    try:
+        wait_for(lambda: Metrics(port)("millrace_scheduler_leading") == 1, 20, "it leads")
+        mine = {"endpoint": parked.id}
+        wait_for(lambda: Metrics(port)("millrace_queue_jobs", **mine) == 5, 10, "five jobs")
+        metrics = Metrics(port)
+        client = redis.Redis(unix_socket_path=str(redis_socket(up)), decode_responses=True)
+        prefix = "mr:{%s}:" % parked.id
+        assert metrics("millrace_queue_jobs", **{"class": "normal"}, **mine) == client.llen(
+            prefix + "q")
+        assert metrics("millrace_queue_jobs", **{"class": "low"}, **mine) == client.llen(
+            prefix + "q:low")
+        assert metrics("millrace_queue_oldest_seconds", **{"class": "low"}, **mine) > 0
+        assert metrics("millrace_jobs_submitted_total", **mine) == 5
+        assert metrics("millrace_wait_reason", reason="PAUSED", **mine) == 1
+        assert metrics("millrace_workers", **mine) == 0
+        assert metrics("millrace_agents", state="live") == 1
+        client.close()
+    finally:
+        os.kill(up_scheduler, signal.SIGCONT)

@@ -108,6 +108,7 @@ static void forward_send(struct timer *timer)
         .url = url,
         .headers = (const char *const *)request.headers,
         .body = request.has_body ? &request.body : NULL,
+        .is_once = true,
         .on_data = forward_data,
     };
     forward->is_openai = request.is_openai;

@@ -108,11 +108,19 @@ static void passage_start(struct gate *gate, struct server *server, struct http_
     relay_start(&passage->relay, request, &target, passage_ended);
 }
 
+/* Its process has just ended: another worker may have the request when this one cannot have begun
+ * it, or when that does no harm. */
+static bool may_move(const struct http_request *request, enum err err)
+{
+    bool is_safe = (request->method & (HTTP_GET | HTTP_HEAD | HTTP_OPTIONS)) != 0;
+    return err == ERR_REFUSED || (is_safe && err != ERR_NO_ANSWER);
+}
+
 static void passage_ended(struct relay *relay, enum relay_end end, enum err err,
                           const char *problem)
 {
     struct passage *passage = container_of(relay, struct passage, relay);
-    if (end == RELAY_UNREACHED && err == ERR_REFUSED) { /* its process has just ended */
+    if (end == RELAY_UNREACHED && may_move(passage->request, err)) {
         passage->request->on_gone = NULL;
         gate_refuse(passage->request, 503, "{\"error\":\"no such worker\"}");
     } else if (end == RELAY_UNREACHED) {

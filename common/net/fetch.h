@@ -33,10 +33,11 @@ struct fetch_request {
     const char *url;            /* copied */
     const char *const *headers; /* "Name: value", NULL-terminated; copied */
     struct buf *body;           /* taken; NULL for none */
-    uint64_t timeout_ms;        /* for the whole; 0: none */
-    size_t response_max;        /* what is longer is cut, and the connection closed */
-    fetch_data_fn on_data;      /* takes the body piece by piece instead; NULL: it is kept */
-    fetch_allow_fn allow;       /* NULL: every address */
+    bool is_once; /* on a connection of its own: on a kept one that has died curl sends again */
+    uint64_t timeout_ms;   /* for the whole; 0: none */
+    size_t response_max;   /* what is longer is cut, and the connection closed */
+    fetch_data_fn on_data; /* takes the body piece by piece instead; NULL: it is kept */
+    fetch_allow_fn allow;  /* NULL: every address */
     void *allow_arg;
 };
 

@@ -109,6 +109,7 @@ void relay_start(struct relay *relay, struct http_request *request,
         .url = target->url,
         .headers = (const char *const *)lines.items,
         .body = has_body ? &body : NULL,
+        .is_once = (request->method & (HTTP_GET | HTTP_HEAD | HTTP_OPTIONS)) == 0,
         .timeout_ms = target->timeout_ms,
         .on_data = relay_data,
     };

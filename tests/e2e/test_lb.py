@@ -226,6 +226,13 @@ def test_a_dead_worker_is_passed_over(balanced):
     assert [endpoint.get("/text").status_code for _ in range(20)] == [200] * 20
 
 
+def test_a_post_whose_worker_dies_is_not_repeated(balanced):
+    endpoint = balanced(workersMin=2, workersMax=2)
+    wait_for(lambda: endpoint.workers()["idle"] == 2, 20, "two workers")
+    assert endpoint.call("POST", "/die").status_code == 502
+    assert endpoint.get("/text").status_code == 200
+
+
 def test_a_draining_worker_ends_its_requests(balanced):
     endpoint = balanced(workersMin=1)
     endpoint.get("/text")

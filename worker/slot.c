@@ -85,7 +85,8 @@ static bool give_cards(struct slot *slot, struct buf *problem)
         return true;
     }
     slot->cards = xcalloc(count, sizeof(*slot->cards));
-    if (!gpus_give(slot->group->agent->config.gpus, count, slot->cards)) {
+    if (!gpus_give(slot->group->agent->config.gpus, count, slot->group->endpoint->gpu_types,
+                   slot->cards)) {
         free(slot->cards);
         slot->cards = NULL;
         buf_printf(problem, "%zu free graphics cards are needed, this machine has fewer", count);

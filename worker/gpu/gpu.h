@@ -25,8 +25,9 @@ struct gpus {
 void gpus_read_nvml(struct gpus *gpus);
 /* "UUID NAME... MEMORY_MIB" on each line of a file; for tests. */
 enum err gpus_read_file(struct gpus *gpus, const char *path, struct buf *problem);
-/* Gives `count` free cards, or none: false. */
-bool gpus_give(struct gpus *gpus, size_t count, int *ret_indexes);
+/* Gives `count` free cards of one type, the first of `types` that has so many, or none: false.
+ * types: names, NULL-terminated; NULL or empty: any. */
+bool gpus_give(struct gpus *gpus, size_t count, char *const *types, int *ret_indexes);
 void gpus_take_back(struct gpus *gpus, const int *indexes, size_t count);
 /* "GPU-...,GPU-..." */
 void gpus_put_uuids(const struct gpus *gpus, const int *indexes, size_t count, struct buf *out);

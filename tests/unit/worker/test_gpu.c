@@ -59,13 +59,29 @@ static void a_card_is_never_given_twice(void **state)
     static struct gpus gpus = {.count = 3, .items = {{.uuid = "a"}, {.uuid = "b"}, {.uuid = "c"}}};
     int first[2], second[2];
     AUTO(buf_done) struct buf out = BUF_INIT;
-    assert_true(gpus_give(&gpus, 2, first));
-    assert_false(gpus_give(&gpus, 2, second));
-    assert_true(gpus_give(&gpus, 1, second));
+    assert_true(gpus_give(&gpus, 2, NULL, first));
+    assert_false(gpus_give(&gpus, 2, NULL, second));
+    assert_true(gpus_give(&gpus, 1, NULL, second));
     gpus_take_back(&gpus, first, 2);
-    assert_true(gpus_give(&gpus, 2, first));
+    assert_true(gpus_give(&gpus, 2, NULL, first));
     gpus_put_uuids(&gpus, first, 2, &out);
     assert_slice(buf_slice(&out), "a,b");
+}
+
+static void cards_of_one_type_in_the_wanted_order(void **state)
+{
+    (void)state;
+    static struct gpus gpus = {
+        .count = 4, .items = {{.name = "A"}, {.name = "B"}, {.name = "B"}, {.name = "A"}}};
+    char a[] = "a", b[] = "B", c[] = "C";
+    char *both[] = {c, b, a, NULL}, *none[] = {c, NULL};
+    int cards[2];
+    assert_false(gpus_give(&gpus, 1, none, cards));
+    assert_true(gpus_give(&gpus, 2, both, cards));
+    assert_true(cards[0] == 1 && cards[1] == 2);
+    assert_true(gpus_give(&gpus, 1, both, cards));
+    assert_int_equal(cards[0], 0);
+    assert_false(gpus_give(&gpus, 2, NULL, cards)); /* one A is left */
 }
 
 int main(void)
@@ -74,6 +90,7 @@ int main(void)
         cmocka_unit_test(reads_cards_from_a_file),
         cmocka_unit_test(names_the_line_that_is_no_card),
         cmocka_unit_test(a_card_is_never_given_twice),
+        cmocka_unit_test(cards_of_one_type_in_the_wanted_order),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -166,10 +166,6 @@ static void slot_overdue(struct timer *timer)
 
 void slot_polled(struct slot *slot)
 {
-    if (slot->is_unhealthy) {
-        slot->is_unhealthy = false;
-        report_change(slot->group);
-    }
     if (slot->state == SLOT_STARTING) {
         timer_stop(&slot->timer);
         slot->polled_ms = loop_now_ms(loop_of(slot));
@@ -183,7 +179,7 @@ void slot_polled(struct slot *slot)
 
 bool slot_is_open(const struct slot *slot)
 {
-    return slot->state == SLOT_READY && !slot->group->agent->is_stopping;
+    return slot->state == SLOT_READY && !slot->is_unhealthy && !slot->group->agent->is_stopping;
 }
 
 bool slot_is_busy(const struct slot *slot)

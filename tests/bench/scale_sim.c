@@ -99,10 +99,7 @@ static const struct config_option *options_of(struct settings *s, size_t *ret_co
          .argument = "N",
          .fallback = "4",
          .help = "scalerValue"},
-        {.name = "request-count",
-         .kind = CONFIG_FLAG,
-         .target = &s->is_count,
-         .help = "scalerType"},
+        {.name = "by-count", .kind = CONFIG_FLAG, .target = &s->is_count, .help = "REQUEST_COUNT"},
         {.name = "quiet", .kind = CONFIG_FLAG, .target = &s->is_quiet, .help = "only the summary"},
     };
     memcpy(options, all, sizeof(all));

@@ -70,6 +70,7 @@ def test_a_worker_that_is_free_for_10_s_has_lost_its_job(puppet):
     job_id = endpoint.run({})
     since = time.monotonic()
     worker.take()
+    worker.ping(job_id)  # it has arrived; an answer that was lost on its way would go back
     while endpoint.status(job_id)["status"] == "IN_PROGRESS":
         assert time.monotonic() - since < 15
         worker.take_later(in_progress=0).join(1)

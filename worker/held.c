@@ -37,7 +37,6 @@ struct held *held_new(struct slot *slot, const struct taken_job *job)
     held->slot = slot;
     held->id = slice_dup(job->id);
     held->token = slice_dup(job->token);
-    held->watchers = slice_dup(job->watchers);
     held->worker = slice_dup(job->worker);
     held->attempt = job->attempt;
     held->execution_ms = job->execution_ms;
@@ -88,7 +87,6 @@ void held_free(struct held *held)
     ending_free(held);
     free(held->id);
     free(held->token);
-    free(held->watchers);
     free(held->worker);
     free(held);
     agent_check_stopped(agent);

@@ -24,7 +24,7 @@ struct held {
     struct group *group;
     struct slot *slot; /* NULL once it has left its handler */
     unsigned state;
-    char *id, *token, *watchers;
+    char *id, *token;
     char *worker; /* id of the process that was given it */
     int64_t attempt, execution_ms;
     uint64_t since_ms;           /* taken */

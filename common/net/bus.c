@@ -223,17 +223,6 @@ void bus_publish(struct bus *bus, struct slice addresses, const struct bus_frame
     }
 }
 
-void bus_prepare(struct bus *bus, struct slice addresses)
-{
-    while (addresses.len > 0) {
-        bool is_close;
-        struct slice address = cut_address(&addresses, &is_close);
-        if (address.len > 0) {
-            (void)peer_get(bus, address);
-        }
-    }
-}
-
 /* ---- receiving ---- */
 
 static void deliver(struct bus *bus, struct slice message)

@@ -38,8 +38,6 @@ enum err bus_listen(struct bus *bus, const char *url, char *ret_address, size_t 
 /* To each of the blank-separated addresses (with or without the mark); never blocks, never fails.
  * Frames to an address whose connection is still being made wait for it, bounded. */
 void bus_publish(struct bus *bus, struct slice addresses, const struct bus_frame *frame);
-/* Begins to connect, so that the first frame finds the way open. */
-void bus_prepare(struct bus *bus, struct slice addresses);
 
 /* Pure: frame to bytes and back. ERR_BAD_REQUEST for bytes that are not a frame. */
 enum err bus_encode(const struct bus_frame *frame, struct buf *out);

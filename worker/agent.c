@@ -42,10 +42,24 @@ static char *describe(const struct agent *agent)
     buf_printf(&out, ",\"slots\":%lld,\"pid\":%d,\"version\":\"" MILLRACE_VERSION "\",\"gpus\":",
                agent->is_stopping ? 0LL : (long long)agent->config.slots, (int)getpid());
     gpus_put_json(agent->config.gpus, &out);
+    buf_put_str(&out, ",\"cache\":");
+    cache_put_json(&agent->cache, &out);
     buf_put_str(&out, ",\"lb\":");
     gate_put_json(agent->gate, &out);
     buf_put_char(&out, '}');
     return buf_take_str(&out);
+}
+
+void agent_describe(struct agent *agent)
+{
+    free(steal(agent->description));
+}
+
+void agent_note_cached(struct agent *agent, const char *kind, struct slice name)
+{
+    if (cache_add(&agent->cache, kind, name)) {
+        agent_describe(agent);
+    }
 }
 
 static void on_store_change(void *arg, bool is_ready)
@@ -173,7 +187,6 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
         agent_free(agent);
         return NULL;
     }
-    agent->description = describe(agent);
     struct store_config store = {
         .url = config->redis_url, .on_change = on_store_change, .arg = agent};
     agent->store = store_new(loop, &store);
@@ -220,6 +233,9 @@ static void beat_start(struct agent *agent)
         return;
     }
     agent->beat_again = false;
+    if (agent->description == NULL) {
+        agent->description = describe(agent);
+    }
     timer_start(agent->loop, &agent->beat_timer, BEAT_MS, beat_due);
     queue_beat(agent->store, &agent->beat_call, slice_of(agent->config.id),
                slice_of(agent->description), beat_answered);
@@ -312,8 +328,7 @@ void agent_stop(struct agent *agent)
 {
     log_info("agent.stop", "slots=%zu", agent_slot_count(agent));
     agent->is_stopping = true;
-    free(agent->description);
-    agent->description = describe(agent); /* no slots: nobody assigns anything any more */
+    agent_describe(agent); /* no slots: nobody assigns anything any more */
     boot_free(agent->boot);
     agent->boot = NULL;
     if (agent->is_booted) {
@@ -411,6 +426,7 @@ void agent_free(struct agent *agent)
     fetcher_free(agent->fetcher);
     map_done(&agent->workers);
     meter_done(&agent->meter);
+    cache_done(&agent->cache);
     free(agent->description);
     free(agent);
 }

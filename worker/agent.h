@@ -7,6 +7,7 @@
 #define WORKER_AGENT_H
 
 #include "base/map.h"
+#include "cache.h"
 #include "keeper.h"
 #include "meter.h"
 #include "net/bus.h"
@@ -46,9 +47,10 @@ struct agent {
     struct spool *spool; /* NULL without a folder for it */
     struct list groups;  /* group.link */
     struct meter meter;
+    struct cache cache;
     struct map workers; /* slot.node, by worker id: whom the plane may answer */
     char host[256];
-    char *description;     /* JSON for the beat */
+    char *description;     /* JSON for the beat; NULL: to be made anew */
     size_t buffered_bytes; /* results and chunks not stored yet */
     bool is_booted;        /* what an earlier agent of this name held has been given back */
     bool is_stopping;
@@ -74,6 +76,10 @@ void agent_free(struct agent *agent); /* after the loop has stopped; handlers st
 void agent_converge(struct agent *agent);
 /* Ends the loop when the agent is stopping and nothing is left. */
 void agent_check_stopped(struct agent *agent);
+/* Something is at hand here from now on; see cache.h. */
+void agent_note_cached(struct agent *agent, const char *kind, struct slice name);
+/* The description has changed: the next beat tells. */
+void agent_describe(struct agent *agent);
 struct group *agent_group(struct agent *agent, struct slice ep); /* NULL when not served */
 size_t agent_slot_count(const struct agent *agent);
 

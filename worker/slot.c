@@ -164,6 +164,13 @@ static void slot_overdue(struct timer *timer)
     process_kill(slot->process);
 }
 
+/* What it read to start is at hand for the next one. */
+static void note_cached(const struct slot *slot)
+{
+    AUTO_STR name = xasprintf("%s@%lld", slot->group->ep, (long long)slot->version);
+    agent_note_cached(slot->group->agent, CACHE_ENDPOINT, slice_of(name));
+}
+
 void slot_polled(struct slot *slot)
 {
     if (slot->state == SLOT_STARTING) {
@@ -172,6 +179,7 @@ void slot_polled(struct slot *slot)
         meter_time(slot->group, METER_START, slot->polled_ms - slot->born_ms);
         move(slot, SLOT_READY);
         log_info("worker.ready", "ep=%s worker=%s", slot->group->ep, slot->worker);
+        note_cached(slot);
     }
 }
 

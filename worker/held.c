@@ -47,6 +47,7 @@ struct held *held_new(struct slot *slot, const struct taken_job *job)
         slot->since_ms = held->since_ms; /* busy since now */
     }
     list_push(&slot->jobs, &held->slot_link);
+    slot_taken(slot);
     lease_start(slot->group);
     report_change(slot->group);
     meter_count(slot->group, METER_ATTEMPTS);

@@ -4,7 +4,8 @@
  *
  * A process that ends before it has asked for a job has crashed: the slot rests 0.5, 1, 2
  * ... 60 s, reported as unhealthy; the third in a row is the scheduler's business, see crash.c. One
- * that was told to end and shall be replaced starts anew at once.
+ * that was told to end and shall be replaced starts anew at once. One that ends at once with its
+ * first job rests, too, but has not crashed: the job is to blame, and fails after its retries.
  *
  * What must never happen: a process gets a job after its polls were ended for a stop (an SDK takes
  * it and never runs it); a busy process is stopped because it is surplus. */
@@ -125,7 +126,9 @@ static void slot_launch(struct slot *slot)
     launch_identity(slot);
     slot->fate = FATE_STAY;
     slot->is_unhealthy = false;
+    slot->has_taken = false;
     slot->has_worked = false;
+    slot->is_overdue = false;
     slot->lists_jobs = false;
     slot->version = slot->group->endpoint->version;
     slot->born_ms = loop_now_ms(loop_of(slot));
@@ -161,6 +164,7 @@ static void slot_overdue(struct timer *timer)
     struct slot *slot = container_of(timer, struct slot, timer);
     log_warn("worker.overdue", "worker=%s reason=\"asked for no job within %d s\"", slot->worker,
              FIRST_TAKE_MS / 1000);
+    slot->is_overdue = true;
     process_kill(slot->process);
 }
 
@@ -180,6 +184,14 @@ void slot_polled(struct slot *slot)
         move(slot, SLOT_READY);
         log_info("worker.ready", "ep=%s worker=%s", slot->group->ep, slot->worker);
         note_cached(slot);
+    }
+}
+
+void slot_taken(struct slot *slot)
+{
+    if (!slot->has_taken) {
+        slot->has_taken = true;
+        crash_disprove(slot);
     }
 }
 
@@ -383,7 +395,7 @@ static void slot_ended(const struct process_end *end, void *arg)
     move(slot, SLOT_RESTING);
     lost_process(slot, end);
     take_back_cards(slot);
-    if (has_crashed) {
+    if (has_crashed && !slot->has_taken) {
         crash_report_end(slot, end);
     }
     bool is_kept = slot->fate == FATE_STAY || slot->fate == FATE_REPLACE;
@@ -423,6 +435,7 @@ static void slot_leave(struct slot *slot)
     struct agent *agent = slot->group->agent;
     move(slot, SLOT_GONE);
     store_detach(&slot->crash_call);
+    store_detach(&slot->proof_call);
     forget_worker(slot);
     list_unlink(&slot->link);
     free(slot);

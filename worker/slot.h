@@ -46,11 +46,13 @@ struct slot {
     size_t most_jobs;        /* it was seen to take at once; see report.c */
     int64_t version;         /* of the document it was started with */
     unsigned crashes;        /* in a row */
-    struct store_call crash_call;
+    struct store_call crash_call, proof_call;
     bool is_unhealthy; /* said so by a ping, or it fails while its siblings do not */
     struct streak streak;
     unsigned quarantines;     /* in a row, without a job completed between them */
+    bool has_taken;           /* a job was given to it */
     bool has_worked;          /* a result came */
+    bool is_overdue;          /* killed because it asked for no job in time */
     struct timer timer;       /* back-off or first-take limit */
     struct timer stop_timer;  /* stop.c: what to do about stopped jobs next */
     struct timer doubt_timer; /* lost.c: the polls end, to hear again whether it holds its jobs */
@@ -63,6 +65,8 @@ struct slot {
 void slot_new(struct group *group);
 /* Its handler asked for a job. */
 void slot_polled(struct slot *slot);
+/* And was given one. */
+void slot_taken(struct slot *slot);
 /* Whether it may be given jobs now. */
 bool slot_is_open(const struct slot *slot);
 bool slot_is_busy(const struct slot *slot); /* holds a job that is still wanted */

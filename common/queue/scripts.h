@@ -30,6 +30,7 @@ enum script_id {
     SCRIPT_LOG,
     SCRIPT_LOST,
     SCRIPT_PROGRESS,
+    SCRIPT_PROVEN,
     SCRIPT_PURGE,
     SCRIPT_READ,
     SCRIPT_RECENT,

@@ -133,8 +133,11 @@ class Transitions:
         return self.call("report", agent, worker, state, held, age_ms, version, slots, start_ms,
                          ready_age_ms)
 
-    def crashed(self, said="said", version=1, agent="agent-0"):
-        return self.call("crashed", agent, version, said)
+    def crashed(self, said="said", version=1, agent="agent-0", from_outside=False):
+        return self.call("crashed", agent, version, said, int(from_outside))
+
+    def proven(self, version=1):
+        return self.call("proven", version)
 
     # ---- scheduler side
     def sweep(self, most=100, retries=1):

@@ -66,6 +66,35 @@ def test_crashed_of_another_document_starts_anew(queue):
     assert queue.crashed(version=2) == 1
 
 
+def test_a_first_take_ends_the_row(queue, heard):
+    messages = heard("mr:wake")
+    assert [queue.crashed(), queue.crashed(), queue.crashed()] == [1, 2, 3]
+    assert queue.proven() == 3
+    assert len(messages()) == 4
+    assert queue.stats()["deaths"] == 0
+    assert queue.proven() == 0
+    assert messages() == []
+    assert queue.crashed() == 1
+
+
+def test_a_first_take_of_an_older_document_says_nothing_of_the_new_one(queue):
+    queue.crashed(version=2)
+    assert queue.proven(version=1) == 0
+    assert queue.crashed(version=2) == 2
+    queue.proven(version=2)
+    queue.proven(version=1)
+    assert queue.crashed(version=2, from_outside=True) == 0
+
+
+def test_kills_from_outside_count_until_the_document_has_worked(queue):
+    assert queue.crashed(from_outside=True) == 1
+    queue.proven()
+    assert [queue.crashed(from_outside=True) for _ in range(3)] == [0, 0, 0]
+    assert queue.stats()["deaths"] == 0
+    assert queue.crashed() == 1
+    assert queue.crashed(version=2, from_outside=True) == 1
+
+
 def test_finish_counts_jobs_and_their_time(queue):
     waiting(queue, "a", "b")
     queue.take("w1", "w2")

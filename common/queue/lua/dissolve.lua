@@ -58,6 +58,7 @@ if left == 0 then
     result[1] = 1
 else
     redis.call('UNLINK', P .. 'bell', P .. 'recent', P .. 'crash', P .. 'decisions')
-    redis.call('HDEL', P .. 'stats', 'completed', 'failed', 'retried', 'reason', 'deaths')
+    redis.call('HDEL', P .. 'stats', 'completed', 'failed', 'retried', 'reason', 'deaths',
+        'proven')
 end
 return result

@@ -1,5 +1,6 @@
-/* Starts that died before their first take: told to the store, so that the scheduler can stop starts
- * that lead nowhere and say why jobs wait. And those that did take a job, which ends the row. */
+/* Starts that died before their first take: told to the store, so that the scheduler can stop
+ * starts that lead nowhere and say why jobs wait. And those that did take a job, which ends the
+ * row. */
 #ifndef WORKER_CRASH_H
 #define WORKER_CRASH_H
 

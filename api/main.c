@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "auth.h"
-#include "base/config.h"
 #include "base/log.h"
 #include "catalog.h"
 #include "hook.h"
@@ -20,34 +19,29 @@
 #include "op.h"
 #include "pool.h"
 #include "queue/queue_hook.h"
+#include "queue/role.h"
 #include "reply.h"
 #include "route.h"
 #include "tail.h"
 #include "watch.h"
 
+#define PROGRAM "millrace-api"
 #define DRAIN_MS 20000
 /* Larger memory is mapped on its own: it grows without a copy and leaves no hole behind. Left alone
  * the C library raises its limit to the largest body it has seen. */
 #define LARGE_BYTES (1 << 20)
 
 struct settings {
-    const char *redis, *listen, *bus, *node_id, *log_level, *api_key;
+    struct role role;
+    const char *listen, *bus, *api_key;
     struct config_strings webhook_allow;
     int64_t webhook_retry_ms;
     int64_t lb_wait_ms;
 };
 
-static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
-
 static void settings_load(struct settings *settings, int argc, char **argv)
 {
     const struct config_option options[] = {
-        {.name = "redis",
-         .kind = CONFIG_STRING,
-         .target = &settings->redis,
-         .argument = "URL",
-         .fallback = "redis://127.0.0.1:6379/0",
-         .help = "redis://[[user]:password@]host[:port][/db] or unix:///path"},
         {.name = "listen",
          .kind = CONFIG_HOST_PORT,
          .target = &settings->listen,
@@ -61,12 +55,6 @@ static void settings_load(struct settings *settings, int argc, char **argv)
          .fallback = "tcp://127.0.0.1:0",
          .help =
              "tcp://HOST:PORT where workers publish to; others must reach HOST; port 0 picks one"},
-        {.name = "node-id",
-         .kind = CONFIG_STRING,
-         .target = &settings->node_id,
-         .argument = "ID",
-         .fallback = "api",
-         .help = "name of this node in the logs"},
         {.name = "api-key",
          .kind = CONFIG_STRING,
          .target = &settings->api_key,
@@ -94,25 +82,13 @@ static void settings_load(struct settings *settings, int argc, char **argv)
          .fallback = "120000",
          .max = 3600000,
          .help = "how long a request to a load-balancing endpoint waits for a worker"},
-        {.name = "log-level",
-         .kind = CONFIG_STRING,
-         .target = &settings->log_level,
-         .argument = "LEVEL",
-         .fallback = "info",
-         .choices = levels,
-         .help = "least level logged"},
     };
-    const struct config_spec spec = {.program = "millrace-api",
+    const struct config_spec spec = {.program = PROGRAM,
                                      .summary = "One stateless HTTP node of Millrace.",
                                      .options = options,
                                      .option_count = COUNT_OF(options)};
-    (void)config_load(&spec, argc, argv);
-}
-
-_Noreturn static void give_up(const char *flag, const char *value, const char *problem)
-{
-    (void)fprintf(stderr, "millrace-api: --%s %s: %s\n", flag, value, problem);
-    exit(2);
+    settings->role.node_id = "api";
+    role_load(&settings->role, ROLE_METRICS_BESIDE_HTTP, &spec, argc, argv);
 }
 
 /* ---- what reaches the node ---- */
@@ -207,7 +183,8 @@ static void listen_start(struct node *node, const struct settings *settings)
         int64_t fds = slice_to_i64_or(slice_of(count), 0);
         for (int64_t i = 0; i < fds; i++) {
             if (http_server_adopt(node->server, (int)(3 + i)) != ERR_OK) {
-                give_up("listen", "LISTEN_FDS", "a handed-over descriptor does not listen");
+                role_refuse(PROGRAM, "listen", "LISTEN_FDS",
+                            "a handed-over descriptor does not listen");
             }
         }
         return;
@@ -215,11 +192,11 @@ static void listen_start(struct node *node, const struct settings *settings)
     char host[256];
     int port;
     if (config_split_host_port(settings->listen, host, sizeof(host), &port) != ERR_OK) {
-        give_up("listen", settings->listen, "use HOST:PORT");
+        role_refuse(PROGRAM, "listen", settings->listen, "use HOST:PORT");
     }
     enum err err = http_server_listen(node->server, host, port, NULL);
     if (err != ERR_OK) {
-        (void)fprintf(stderr, "millrace-api: cannot listen on %s: %s; choose another --listen\n",
+        (void)fprintf(stderr, PROGRAM ": cannot listen on %s: %s; choose another --listen\n",
                       settings->listen, err_text(err));
         exit(1);
     }
@@ -231,9 +208,9 @@ static void bus_start(struct node *node, const struct settings *settings)
     enum err err = bus_listen(node->bus, settings->bus, node->bus_address,
                               sizeof(node->bus_address), on_frame, node);
     if (err == ERR_BAD_REQUEST) {
-        give_up("bus", settings->bus, "use tcp://HOST:PORT");
+        role_refuse(PROGRAM, "bus", settings->bus, "use tcp://HOST:PORT");
     } else if (err != ERR_OK) {
-        (void)fprintf(stderr, "millrace-api: cannot listen on %s: %s; choose another --bus\n",
+        (void)fprintf(stderr, PROGRAM ": cannot listen on %s: %s; choose another --bus\n",
                       settings->bus, err_text(err));
         exit(1);
     }
@@ -242,10 +219,11 @@ static void bus_start(struct node *node, const struct settings *settings)
 static void hooks_start(struct node *node, const struct settings *settings)
 {
     struct hooks_config config = {.pause_ms = settings->webhook_retry_ms,
-                                  .node_id = settings->node_id};
+                                  .node_id = settings->role.node_id};
     const char *bad = NULL;
     if (hook_policy_init(&config.policy, &settings->webhook_allow, &bad) != ERR_OK) {
-        give_up("webhook-allow", bad, "use ADDRESS/BITS,..., for example 10.0.0.0/8,::1");
+        role_refuse(PROGRAM, "webhook-allow", bad,
+                    "use ADDRESS/BITS,..., for example 10.0.0.0/8,::1");
     }
     node->hooks = hooks_new(node->loop, node->store, node->catalog, &config);
 }
@@ -259,10 +237,10 @@ static void program_start(struct program *program, const struct settings *settin
     node->tails = tails_new(node);
     node->meter = meter_new();
     bus_start(node, settings);
-    node->store = store_new(
-        node->loop,
-        &(struct store_config){.url = settings->redis, .on_change = on_store_change, .arg = node});
-    program->feed = feed_new(node->loop, settings->redis, on_news, node);
+    node->store = store_new(node->loop, &(struct store_config){.url = settings->role.redis,
+                                                               .on_change = on_store_change,
+                                                               .arg = node});
+    program->feed = feed_new(node->loop, settings->role.redis, on_news, node);
     feed_add(program->feed, "mr:conf");
     feed_add(program->feed, "mr:keys");
     feed_add(program->feed, HOOK_CHANNEL);
@@ -302,14 +280,6 @@ int main(int argc, char **argv)
 {
     static struct settings settings; /* its lists live as long as the process */
     settings_load(&settings, argc, argv);
-    enum log_level level = LOG_LEVEL_INFO;
-    (void)log_level_parse(settings.log_level, &level);
-    log_init(settings.node_id, level);
-    AUTO(buf_done) struct buf problem = BUF_INIT;
-    if (store_check_url(settings.redis, &problem) != ERR_OK) {
-        AUTO_STR text = buf_take_str(&problem);
-        give_up("redis", settings.redis, text);
-    }
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     struct program program = {0};
     program_start(&program, &settings);

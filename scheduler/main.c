@@ -7,20 +7,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "gauges.h"
 #include "net/exporter.h"
+#include "queue/role.h"
 #include "tick.h"
 
 #define RESIGN_MS 1000
 #define CHANNEL_WAKE "mr:wake"
 #define CHANNEL_CONF "mr:conf"
-
-struct settings {
-    const char *redis, *node_id, *log_level, *metrics;
-};
 
 struct scheduler {
     struct loop *loop;
@@ -33,18 +29,18 @@ struct scheduler {
     struct exporter *exporter; /* NULL: not wanted */
 };
 
-static void read_settings(struct settings *settings, int argc, char **argv);
+static void read_settings(struct role *role, int argc, char **argv);
 static void on_store_change(void *arg, bool is_ready);
 static void on_leader_change(void *arg, bool is_leading);
 static void on_message(struct slice channel, struct slice message, void *arg);
 static void on_refused(void *arg);
 static void on_stop(int signal, void *arg);
 
-static void scheduler_start(struct scheduler *scheduler, const struct settings *settings)
+static void scheduler_start(struct scheduler *scheduler, const struct role *role)
 {
     scheduler->loop = loop_new();
     struct store_config store = {
-        .url = settings->redis, .on_change = on_store_change, .arg = scheduler};
+        .url = role->redis, .on_change = on_store_change, .arg = scheduler};
     scheduler->store = store_new(scheduler->loop, &store);
     scheduler->bus = bus_new(scheduler->loop);
     struct tick_config tick = {.loop = scheduler->loop,
@@ -56,11 +52,11 @@ static void scheduler_start(struct scheduler *scheduler, const struct settings *
     tick_init(&scheduler->tick, &tick);
     struct leader_config leader = {.loop = scheduler->loop,
                                    .store = scheduler->store,
-                                   .node_id = settings->node_id,
+                                   .node_id = role->node_id,
                                    .on_change = on_leader_change,
                                    .arg = scheduler};
     leader_start(&scheduler->leader, &leader);
-    scheduler->feed = feed_new(scheduler->loop, settings->redis, on_message, scheduler);
+    scheduler->feed = feed_new(scheduler->loop, role->redis, on_message, scheduler);
     feed_add(scheduler->feed, CHANNEL_WAKE);
     feed_add(scheduler->feed, CHANNEL_CONF);
     loop_on_stop_signal(scheduler->loop, on_stop, scheduler);
@@ -99,11 +95,11 @@ static bool start_exporter(struct scheduler *scheduler, const char *address)
 
 int main(int argc, char **argv)
 {
-    struct settings settings;
-    read_settings(&settings, argc, argv);
+    struct role role = {0};
+    read_settings(&role, argc, argv);
     struct scheduler scheduler = {0};
-    scheduler_start(&scheduler, &settings);
-    bool is_listening = start_exporter(&scheduler, settings.metrics);
+    scheduler_start(&scheduler, &role);
+    bool is_listening = start_exporter(&scheduler, role.metrics);
     if (is_listening) {
         log_info("scheduler.started", "pid=%d", (int)getpid());
         loop_run(scheduler.loop);
@@ -115,71 +111,18 @@ int main(int argc, char **argv)
 
 /* --- settings --- */
 
-static void load_settings(struct settings *settings, int argc, char **argv)
+static void read_settings(struct role *role, int argc, char **argv)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
-    const struct config_option options[] = {
-        {.name = "redis",
-         .kind = CONFIG_STRING,
-         .target = &settings->redis,
-         .argument = "URL",
-         .fallback = "redis://127.0.0.1:6379",
-         .help = "Redis: redis://[[user]:password@]host[:port][/db] or unix:///path"},
-        {.name = "node-id",
-         .kind = CONFIG_STRING,
-         .target = &settings->node_id,
-         .argument = "ID",
-         .help = "name of this process in logs and in the lock"},
-        {.name = "metrics",
-         .kind = CONFIG_HOST_PORT,
-         .target = &settings->metrics,
-         .argument = "HOST:PORT",
-         .help = "where to serve GET /metrics (default: nowhere)"},
-        {.name = "log-level",
-         .kind = CONFIG_STRING,
-         .target = &settings->log_level,
-         .argument = "LEVEL",
-         .fallback = "info",
-         .choices = levels,
-         .help = "least severe lines to log"},
-    };
     const struct config_spec spec = {
         .program = "millrace-scheduler",
         .summary =
             "Scales endpoints, assigns workers to agents and ends overdue jobs. Run several: "
             "one leads.",
-        .options = options,
-        .option_count = COUNT_OF(options),
     };
-    (void)config_load(&spec, argc, argv);
-}
-
-_Noreturn static void refuse(const char *option, const char *value, const char *allowed)
-{
-    (void)fprintf(stderr, "millrace-scheduler: --%s %s: %s\n", option, value, allowed);
-    exit(2);
-}
-
-static void read_settings(struct settings *settings, int argc, char **argv)
-{
-    *settings = (struct settings){0};
-    load_settings(settings, argc, argv);
-    AUTO(buf_done) struct buf problem = BUF_INIT;
-    if (store_check_url(settings->redis, &problem) != ERR_OK) {
-        AUTO_STR text = buf_take_str(&problem);
-        refuse("redis", settings->redis, text);
-    }
-    if (settings->node_id == NULL) {
-        char suffix[9];
-        id_hex(suffix, 4);
-        settings->node_id = xasprintf("scheduler-%s", suffix); /* the process's, never freed */
-    }
-    if (!id_is_valid(slice_of(settings->node_id))) {
-        refuse("node-id", settings->node_id, "allowed: 1 to 128 of A-Z a-z 0-9 _ -");
-    }
-    enum log_level level = LOG_LEVEL_INFO;
-    (void)log_level_parse(settings->log_level, &level);
-    log_init(settings->node_id, level);
+    static char name[] = "scheduler-01234567";
+    id_hex(strchr(name, '-') + 1, 4);
+    role->node_id = name;
+    role_load(role, ROLE_METRICS_APART, &spec, argc, argv);
 }
 
 /* --- events --- */

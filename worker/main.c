@@ -3,35 +3,25 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "base/config.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "env.h"
 #include "gpu/gpu.h"
 #include "net/exporter.h"
+#include "queue/role.h"
+
+#define PROGRAM "millrace-worker"
 
 struct settings {
-    const char *redis, *node_id, *log_level, *fake_gpus, *lb, *spool, *metrics;
+    struct role role;
+    const char *fake_gpus, *lb, *spool;
     int64_t slots; /* -1: by the machine */
     int64_t spool_max_mb;
 };
 
-static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
-
 static void load(struct settings *settings, int argc, char **argv)
 {
     const struct config_option options[] = {
-        {.name = "redis",
-         .kind = CONFIG_STRING,
-         .target = &settings->redis,
-         .argument = "URL",
-         .fallback = "redis://127.0.0.1:6379",
-         .help = "where the jobs are"},
-        {.name = "node-id",
-         .kind = CONFIG_STRING,
-         .target = &settings->node_id,
-         .argument = "ID",
-         .help = "name of this agent, unique among all (default: the host's name)"},
         {.name = "slots",
          .kind = CONFIG_INT,
          .target = &settings->slots,
@@ -52,18 +42,6 @@ static void load(struct settings *settings, int argc, char **argv)
          .min = 1,
          .max = 1048576,
          .help = "the most that may wait there; what is more waits in memory"},
-        {.name = "metrics",
-         .kind = CONFIG_HOST_PORT,
-         .target = &settings->metrics,
-         .argument = "HOST:PORT",
-         .help = "where to serve GET /metrics (default: nowhere)"},
-        {.name = "log-level",
-         .kind = CONFIG_STRING,
-         .target = &settings->log_level,
-         .argument = "LEVEL",
-         .fallback = "info",
-         .choices = levels,
-         .help = "debug also shows what handlers print"},
         {.name = "lb",
          .kind = CONFIG_HOST_PORT,
          .target = &settings->lb,
@@ -79,29 +57,12 @@ static void load(struct settings *settings, int argc, char **argv)
          .help = "cards as lines \"UUID NAME MEMORY_MIB\" instead of the machine's"},
     };
     const struct config_spec spec = {
-        .program = "millrace-worker",
+        .program = PROGRAM,
         .summary = "Runs the handler processes of one machine.",
         .options = options,
         .option_count = COUNT_OF(options),
     };
-    (void)config_load(&spec, argc, argv);
-}
-
-_Noreturn static void refuse(const char *setting, const char *value, struct slice problem)
-{
-    fprintf(stderr, "millrace-worker: %s '%s': %.*s\n", setting, value, SLICE_ARG(problem));
-    exit(2);
-}
-
-static void check(const struct settings *settings)
-{
-    AUTO(buf_done) struct buf problem = BUF_INIT;
-    if (store_check_url(settings->redis, &problem) != ERR_OK) {
-        refuse("--redis", settings->redis, buf_slice(&problem));
-    }
-    if (!id_is_valid(slice_of(settings->node_id))) {
-        refuse("--node-id", settings->node_id, SLICE("use 1 to 128 of A-Z a-z 0-9 _ -"));
-    }
+    role_load(&settings->role, ROLE_METRICS_APART, &spec, argc, argv);
 }
 
 /* Host names may hold dots, ids may not. */
@@ -123,7 +84,8 @@ static void read_gpus(const struct settings *settings, struct gpus *gpus)
     if (settings->fake_gpus == NULL) {
         gpus_read_nvml(gpus);
     } else if (gpus_read_file(gpus, settings->fake_gpus, &problem) != ERR_OK) {
-        refuse("--fake-gpus", settings->fake_gpus, buf_slice(&problem));
+        AUTO_STR text = buf_take_str(&problem);
+        role_refuse(PROGRAM, "fake-gpus", settings->fake_gpus, text);
     }
 }
 
@@ -153,7 +115,7 @@ static int run(const struct agent_config *config, const char *metrics)
     struct exporter *exporter = NULL;
     if (agent != NULL && metrics != NULL &&
         exporter_new(loop, metrics, put_metrics, agent, &exporter) != ERR_OK) {
-        refuse("--metrics", metrics, SLICE("cannot listen there; choose another address"));
+        role_refuse(PROGRAM, "metrics", metrics, "cannot listen there; choose another address");
     }
     if (agent != NULL) {
         loop_on_stop_signal(loop, on_stop, agent);
@@ -170,16 +132,12 @@ static int run(const struct agent_config *config, const char *metrics)
 int main(int argc, char **argv)
 {
     static struct gpus gpus;
-    struct settings settings = {.node_id = host_id(), .slots = -1};
+    struct settings settings = {.role = {.node_id = host_id()}, .slots = -1};
     struct keeper *keeper = NULL;
-    enum log_level level = LOG_LEVEL_INFO;
     char mark[] = ENV_RUN "=0123456789abcdef0123456789abcdef";
     char *run_id = strchr(mark, '=') + 1;
     id_hex(run_id, 16);
     load(&settings, argc, argv);
-    check(&settings);
-    (void)log_level_parse(settings.log_level, &level);
-    log_init(settings.node_id, level);
     enum err err = keeper_start(mark, &keeper); /* before anything it must not inherit */
     if (err != ERR_OK) {
         log_error("keeper.no_start", "err=%s", err_name(err));
@@ -187,8 +145,8 @@ int main(int argc, char **argv)
     }
     read_gpus(&settings, &gpus);
     struct agent_config config = {
-        .id = settings.node_id,
-        .redis_url = settings.redis,
+        .id = settings.role.node_id,
+        .redis_url = settings.role.redis,
         .slots = settings.slots >= 0 ? settings.slots : default_slots(&gpus),
         .run = run_id,
         .keeper = keeper,
@@ -197,7 +155,7 @@ int main(int argc, char **argv)
         .lb = settings.lb,
         .spool_max = (size_t)settings.spool_max_mb << 20,
     };
-    int status = run(&config, settings.metrics);
+    int status = run(&config, settings.role.metrics);
     keeper_free(keeper);
     return status;
 }

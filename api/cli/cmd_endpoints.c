@@ -7,12 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
-#include "client.h"
-#include "command.h"
 #include "document.h"
 #include "message.h"
 #include "operands.h"
 #include "result.h"
+#include "verbs.h"
 
 struct endpoints_options {
     struct client_options client;
@@ -20,31 +19,11 @@ struct endpoints_options {
     bool is_quiet;
 };
 
-typedef int (*verb_fn)(int argc, char **argv);
-struct verb {
-    const char *name;
-    const char *usage;
-    verb_fn run;
-};
-
 static const char *const id_names[] = {"ID", NULL};
 static const char epilogue[] =
     "Exit status: 0 done, 1 the API cannot be reached or refuses, 2 bad usage.";
 
 /* --- list, get, delete --- */
-
-static int ask_and_print(const struct client_options *options, const struct call *call)
-{
-    AUTO(client_free) struct client *client = client_new(options);
-    AUTO(answer_done) struct answer answer = {0};
-    if (client == NULL) {
-        return EXIT_USAGE;
-    }
-    if (!client_ask(client, call, &answer)) {
-        return client_failure();
-    }
-    return answer.body.len > 0 ? result_print(buf_slice(&answer.body)) : EXIT_OK;
-}
 
 static int endpoints_list(int argc, char **argv)
 {
@@ -219,33 +198,14 @@ static int endpoints_apply(int argc, char **argv)
 
 /* --- the table --- */
 
-static const struct verb verbs[] = {
-    {"list", "list", endpoints_list},
-    {"apply", "apply -f FILE_OR_FOLDER...", endpoints_apply},
-    {"get", "get ID", endpoints_get},
-    {"delete", "delete ID", endpoints_delete},
-};
-
-static void print_usage(FILE *to)
-{
-    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
-        (void)fprintf(to, "%s millrace endpoints %s\n", i == 0 ? "Usage:" : "      ",
-                      verbs[i].usage);
-    }
-}
-
 int cmd_endpoints(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "list";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        print_usage(stdout);
-        return EXIT_OK;
-    }
-    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
-        if (strcmp(name, verbs[i].name) == 0) {
-            return argc > 1 ? verbs[i].run(argc - 1, argv + 1) : verbs[i].run(argc, argv);
-        }
-    }
-    message_error("there is no `millrace endpoints %s`; allowed: list, apply, get, delete", name);
-    return EXIT_USAGE;
+    static const struct verb verbs[] = {
+        {"list", "list", endpoints_list},
+        {"apply", "apply -f FILE_OR_FOLDER...", endpoints_apply},
+        {"get", "get ID", endpoints_get},
+        {"delete", "delete ID", endpoints_delete},
+        {NULL, NULL, NULL},
+    };
+    return verbs_run(verbs, argc, argv);
 }

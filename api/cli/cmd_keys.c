@@ -1,12 +1,11 @@
 /* millrace keys: create, list, revoke. The key itself is on stdout once, when it is created. */
 #include <stdio.h>
 
-#include "client.h"
-#include "command.h"
 #include "key_body.h"
 #include "message.h"
 #include "operands.h"
 #include "result.h"
+#include "verbs.h"
 
 struct keys_options {
     struct client_options client;
@@ -17,19 +16,6 @@ struct keys_options {
 static const char *const id_names[] = {"ID", NULL};
 static const char epilogue[] =
     "Exit status: 0 done, 1 the API cannot be reached or refuses, 2 bad usage.";
-
-static int ask_and_print(const struct client_options *options, const struct call *call)
-{
-    AUTO(client_free) struct client *client = client_new(options);
-    AUTO(answer_done) struct answer answer = {0};
-    if (client == NULL) {
-        return EXIT_USAGE;
-    }
-    if (!client_ask(client, call, &answer)) {
-        return client_failure();
-    }
-    return answer.body.len > 0 ? result_print(buf_slice(&answer.body)) : EXIT_OK;
-}
 
 static int create(const struct keys_options *options, const char *name)
 {
@@ -113,30 +99,13 @@ static int keys_revoke(int argc, char **argv)
 
 /* --- the table --- */
 
-static const struct {
-    const char *name;
-    const char *usage;
-    command_fn run;
-} verbs[] = {
-    {"create", "create NAME --scope ENDPOINT=run,read... [--expires WHEN]", keys_create},
-    {"list", "list", keys_list},
-    {"revoke", "revoke ID", keys_revoke},
-};
-
 int cmd_keys(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "list";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        for (size_t i = 0; i < COUNT_OF(verbs); i++) {
-            (void)printf("%s millrace keys %s\n", i == 0 ? "Usage:" : "      ", verbs[i].usage);
-        }
-        return EXIT_OK;
-    }
-    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
-        if (strcmp(name, verbs[i].name) == 0) {
-            return argc > 1 ? verbs[i].run(argc - 1, argv + 1) : verbs[i].run(argc, argv);
-        }
-    }
-    message_error("there is no `millrace keys %s`; allowed: create, list, revoke", name);
-    return EXIT_USAGE;
+    static const struct verb verbs[] = {
+        {"list", "list", keys_list},
+        {"create", "create NAME --scope ENDPOINT=run,read... [--expires WHEN]", keys_create},
+        {"revoke", "revoke ID", keys_revoke},
+        {NULL, NULL, NULL},
+    };
+    return verbs_run(verbs, argc, argv);
 }

@@ -287,3 +287,11 @@ def test_help_and_version():
         bad = subprocess.run([str(BUILD / program), "--no-such-flag"], capture_output=True, text=True)
         assert bad.returncode == 2 and "--no-such-flag" in bad.stderr
         assert len(bad.stderr.strip().splitlines()) == 1
+
+
+def test_a_bad_redis_url_is_named_without_its_password():
+    for program in ("millrace-api", "millrace-scheduler", "millrace-worker"):
+        bad = subprocess.run([str(BUILD / program), "--redis", "redis://me:s3cret@host:99999999"],
+                             capture_output=True, text=True, timeout=20)
+        assert bad.returncode == 2 and "--redis" in bad.stderr and "port" in bad.stderr
+        assert "s3cret" not in bad.stderr and bad.stderr.count("\n") == 1

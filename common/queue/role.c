@@ -1,0 +1,96 @@
+/* The common options stand before the program's own in --help; all are checked before the log
+ * opens, so what is wrong with them is a plain line on stderr. */
+#include "queue/role.h"
+
+#include <stdio.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "queue/store.h"
+
+static size_t put_options(struct role *role, enum role_metrics metrics,
+                          struct config_option *options)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    const struct config_option common[] = {
+        {.name = "redis",
+         .kind = CONFIG_STRING,
+         .target = &role->redis,
+         .argument = "URL",
+         .fallback = "redis://127.0.0.1:6379",
+         .help = "redis://[[user]:password@]host[:port][/db] or unix:///path; better given in "
+                 "the environment when it holds a password"},
+        {.name = "node-id",
+         .kind = CONFIG_STRING,
+         .target = &role->node_id,
+         .argument = "ID",
+         .fallback = role->node_id,
+         .help = "its name in the logs and in Redis, unique among its kind"},
+        {.name = "log-level",
+         .kind = CONFIG_STRING,
+         .target = &role->log_level,
+         .argument = "LEVEL",
+         .fallback = "info",
+         .choices = levels,
+         .help = "least severe lines to log"},
+        {.name = "metrics",
+         .kind = CONFIG_HOST_PORT,
+         .target = &role->metrics,
+         .argument = "HOST:PORT",
+         .help = "where to serve GET /metrics (default: nowhere)"},
+    };
+    size_t count = COUNT_OF(common) - (metrics == ROLE_METRICS_APART ? 0 : 1);
+    memcpy(options, common, count * sizeof(*options));
+    return count;
+}
+
+/* What stands before the last '@' may hold a password. */
+_Noreturn static void refuse_url(const char *program, const char *url, const char *problem)
+{
+    const char *at = strrchr(url, '@');
+    const char *scheme_end = strstr(url, "://");
+    AUTO_STR shown = at == NULL || scheme_end == NULL || at < scheme_end
+                         ? xstrdup(at == NULL ? url : at + 1)
+                         : xasprintf("%.*s***%s", (int)(scheme_end + 3 - url), url, at);
+    role_refuse(program, "redis", shown, problem);
+}
+
+static void check(const struct role *role, const char *program)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    if (store_check_url(role->redis, &problem) != ERR_OK) {
+        AUTO_STR text = buf_take_str(&problem);
+        refuse_url(program, role->redis, text);
+    }
+    if (!id_is_valid(slice_of(role->node_id))) {
+        role_refuse(program, "node-id", role->node_id, "allowed: 1 to 128 of A-Z a-z 0-9 _ -");
+    }
+}
+
+void role_load(struct role *role, enum role_metrics metrics, const struct config_spec *spec,
+               int argc, char **argv)
+{
+    enum { COMMON_MAX = 4 };
+    struct config_spec whole = *spec;
+    struct config_option *options =
+        xcalloc(COMMON_MAX + spec->option_count, sizeof(struct config_option));
+    size_t common = put_options(role, metrics, options);
+    for (size_t i = 0; i < spec->option_count; i++) {
+        options[common + i] = spec->options[i];
+    }
+    whole.options = options;
+    whole.option_count = common + spec->option_count;
+    (void)config_load(&whole, argc, argv);
+    free(options);
+    check(role, spec->program);
+    enum log_level level = LOG_LEVEL_INFO;
+    (void)log_level_parse(role->log_level, &level);
+    log_init(role->node_id, level);
+}
+
+_Noreturn void role_refuse(const char *program, const char *option, const char *value,
+                           const char *problem)
+{
+    (void)fprintf(stderr, "%s: --%s is \"%s\"; %s\n", program, option, value, problem);
+    exit(2);
+}

@@ -1,0 +1,27 @@
+/* A program's part in the whole: where Redis is, its own name there, what it logs. The settings
+ * that every program has, read and checked in one place together with those of its own.
+ *
+ * A bad value ends the process with exit status 2 and one line on stderr that names it. */
+#ifndef QUEUE_ROLE_H
+#define QUEUE_ROLE_H
+
+#include "base/config.h"
+
+struct role {
+    const char *redis;     /* a valid URL, see store.h */
+    const char *node_id;   /* before role_load(): the default */
+    const char *log_level; /* "info" */
+    const char *metrics;   /* HOST:PORT, NULL: nowhere */
+};
+
+/* --metrics is one of the settings only for programs that do not serve HTTP anyway. */
+enum role_metrics { ROLE_METRICS_APART, ROLE_METRICS_BESIDE_HTTP };
+
+/* Reads --redis, --node-id, --log-level, --metrics and the options of spec, and starts the log. */
+void role_load(struct role *role, enum role_metrics metrics, const struct config_spec *spec,
+               int argc, char **argv);
+/* Ends the process: "PROGRAM: --OPTION is "VALUE"; PROBLEM". */
+_Noreturn void role_refuse(const char *program, const char *option, const char *value,
+                           const char *problem);
+
+#endif

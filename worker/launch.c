@@ -96,6 +96,10 @@ char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct 
     if (endpoint->handler == HANDLER_LIBRARY) {
         return library_argv(endpoint, exe_dir, problem);
     }
+    if (endpoint->handler == HANDLER_IMAGE) {
+        buf_put_str(problem, "this agent does not run container images");
+        return NULL;
+    }
     char **command =
         endpoint->handler == HANDLER_SERVER ? endpoint->server.command : endpoint->command;
     size_t count = 0;
@@ -162,7 +166,7 @@ static char **launch_env(const struct slot *slot, const char *exe_dir)
 enum err launch_process(struct slot *slot, struct buf *problem)
 {
     const struct agent *agent = slot->group->agent;
-    if (slot->group->endpoint->handler == HANDLER_SERVER) {
+    if (endpoint_is_server(slot->group->endpoint)) {
         slot->server = server_new(slot, problem);
         if (slot->server == NULL) {
             return ERR_IN_USE;

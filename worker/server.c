@@ -85,7 +85,7 @@ static void server_probe(struct timer *timer)
 {
     struct server *server = container_of(timer, struct server, timer);
     const struct endpoint *endpoint = endpoint_of(server);
-    if (endpoint == NULL || endpoint->handler != HANDLER_SERVER) { /* changed; it drains */
+    if (endpoint == NULL || !endpoint_is_server(endpoint)) { /* changed; it drains */
         return;
     }
     AUTO_STR url = xasprintf("http://127.0.0.1:%d%s", server->port, endpoint->server.health_path);
@@ -148,7 +148,7 @@ static size_t room(const struct server *server)
     const struct slot *slot = server->slot;
     const struct endpoint *endpoint = endpoint_of(server);
     if (!slot_is_open(slot) || !server->is_fit || endpoint == NULL ||
-        endpoint->handler != HANDLER_SERVER || endpoint->type != ENDPOINT_QUEUE) {
+        !endpoint_is_server(endpoint) || endpoint->type != ENDPOINT_QUEUE) {
         return 0;
     }
     size_t most = (size_t)endpoint->server.concurrency, held = slot_job_count(slot);

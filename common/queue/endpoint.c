@@ -334,6 +334,12 @@ enum err reader_fields(struct reader *reader, const char *group, const cJSON *ob
     return ERR_OK;
 }
 
+static bool has_handler(const struct endpoint *endpoint)
+{
+    return endpoint->command != NULL || endpoint->library != NULL ||
+           endpoint->server.command != NULL || endpoint->image.name != NULL;
+}
+
 /* What no single key can tell. */
 static enum err check_whole(struct reader *reader)
 {
@@ -341,11 +347,10 @@ static enum err check_whole(struct reader *reader)
     if (endpoint->id == NULL) {
         return reader_refuse(reader, "id", NULL, "is required");
     }
-    if (endpoint->command == NULL && endpoint->library == NULL &&
-        endpoint->server.command == NULL) {
-        return reader_refuse(
-            reader, "handler", NULL,
-            "is required: {\"command\": [...]}, {\"library\": \"...\"} or {\"server\": {...}}");
+    if (!has_handler(endpoint)) {
+        return reader_refuse(reader, "handler", NULL,
+                             "is required: {\"command\": [...]}, {\"library\": \"...\"}, "
+                             "{\"server\": {...}} or {\"image\": \"...\"}");
     }
     if (endpoint->workers_min > endpoint->workers_max) {
         return reader_refuse(reader, "workersMin", NULL, "must not be above workersMax");
@@ -353,9 +358,10 @@ static enum err check_whole(struct reader *reader)
     if (endpoint->scaler == SCALER_REQUEST_COUNT && endpoint->scaler_value < 1) {
         return reader_refuse(reader, "scalerValue", NULL, "must be at least 1 for REQUEST_COUNT");
     }
-    if (endpoint->type == ENDPOINT_LOAD_BALANCER && endpoint->handler != HANDLER_SERVER) {
+    if (endpoint->type == ENDPOINT_LOAD_BALANCER && !endpoint_is_server(endpoint)) {
         return reader_refuse(reader, "type", NULL,
-                             "LOAD_BALANCER needs {\"handler\": {\"server\": {...}}}");
+                             "LOAD_BALANCER needs \"server\" in its handler, alone or beside "
+                             "\"image\"");
     }
     return ERR_OK;
 }
@@ -434,6 +440,9 @@ void endpoint_free(struct endpoint *endpoint)
     reader_strings_free(endpoint->models);
     reader_strings_free(endpoint->server.command);
     free(endpoint->server.health_path);
+    reader_strings_free(endpoint->image.command);
+    reader_strings_free(endpoint->image.volumes);
+    free(endpoint->image.name);
     free(endpoint->id);
     free(endpoint->name);
     free(endpoint->library);
@@ -468,6 +477,12 @@ bool endpoint_id_is_valid(struct slice id)
         }
     }
     return id.len > 0 && id.len <= 63 && !is_reserved(id);
+}
+
+bool endpoint_is_server(const struct endpoint *endpoint)
+{
+    return endpoint->handler == HANDLER_SERVER ||
+           (endpoint->handler == HANDLER_IMAGE && endpoint->server.health_path != NULL);
 }
 
 int64_t endpoint_waiting_max(const struct endpoint *endpoint)

@@ -13,7 +13,7 @@
 enum endpoint_type { ENDPOINT_QUEUE, ENDPOINT_LOAD_BALANCER };
 enum endpoint_scaler { SCALER_QUEUE_DELAY, SCALER_REQUEST_COUNT };
 enum stream_shape { STREAM_AUTO, STREAM_LIST, STREAM_OBJECT };
-enum handler_kind { HANDLER_COMMAND, HANDLER_LIBRARY, HANDLER_SERVER };
+enum handler_kind { HANDLER_COMMAND, HANDLER_LIBRARY, HANDLER_SERVER, HANDLER_IMAGE };
 
 /* Operations that share a rate limit, and how much one key may do. */
 enum limit_group {
@@ -36,12 +36,21 @@ struct endpoint_env {
     char *name, *value;
 };
 
-/* HANDLER_SERVER: a program that serves HTTP on 127.0.0.1. */
+/* HANDLER_SERVER: a program that serves HTTP on 127.0.0.1. HANDLER_IMAGE: the image serves HTTP,
+ * when health_path is not NULL; see endpoint_is_server(). */
 struct endpoint_server {
-    char **command;      /* NULL-terminated argv */
+    char **command;      /* NULL-terminated argv; NULL with HANDLER_IMAGE */
     int64_t port;        /* 0: the agent picks one; told in PORT */
     int64_t concurrency; /* jobs at once, 1..1024, default 8 */
     char *health_path;   /* answers 200 when jobs may come; default "/health" */
+};
+
+/* HANDLER_IMAGE: a container, run by docker, podman or Kubernetes. */
+struct endpoint_image {
+    char *name;        /* [REGISTRY[:PORT]/]PATH[:TAG][@sha256:DIGEST] */
+    char **command;    /* NULL-terminated argv; NULL: the image's own entry point */
+    char **volumes;    /* "HOST:CONTAINER[:ro]", absolute paths, NULL-terminated; NULL: none */
+    int64_t shm_bytes; /* of /dev/shm, 65536..1 TiB, default 1 GiB */
 };
 
 struct endpoint {
@@ -68,7 +77,8 @@ struct endpoint {
     char **command; /* HANDLER_COMMAND: NULL-terminated argv */
     char *library;  /* HANDLER_LIBRARY: path, or a name found beside the agent */
     struct endpoint_server server;
-    char *cwd; /* NULL: the agent's */
+    struct endpoint_image image;
+    char *cwd; /* NULL: the agent's, or the image's */
     struct endpoint_env *env;
     size_t env_count;
     int64_t version; /* set by the reader of mr:{ep}:conf, 0 when parsed */
@@ -80,6 +90,8 @@ enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struc
 void endpoint_free(struct endpoint *endpoint);
 AUTO_DEFINE(endpoint_free, struct endpoint *)
 bool endpoint_id_is_valid(struct slice id);
+/* Speaks HTTP instead of the worker protocol: a `server`, or an `image` with "server" beside it. */
+bool endpoint_is_server(const struct endpoint *endpoint);
 /* Appends the key that webhooks are signed with; nothing when there is none. */
 void endpoint_put_webhook_key(const struct endpoint *endpoint, struct buf *out);
 /* Largest number waiting at which one more job is accepted: max(50, workersMax * 500). */

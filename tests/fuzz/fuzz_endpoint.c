@@ -26,6 +26,8 @@ static void check_numbers(const struct endpoint *endpoint)
     ensure(is_within(endpoint->run_bytes, 1024, 104857600));
     ensure(is_within(endpoint->runsync_bytes, 1024, 104857600));
     ensure(endpoint_waiting_max(endpoint) >= 50);
+    ensure(is_within(endpoint->image.shm_bytes, endpoint->handler == HANDLER_IMAGE ? 65536 : 0,
+                     endpoint->handler == HANDLER_IMAGE ? INT64_C(1) << 40 : 0));
     for (unsigned i = 0; i < LIMIT_GROUP_COUNT; i++) {
         ensure(endpoint->limits[i].per_10s >= 0 && endpoint->limits[i].concurrent >= 0);
     }
@@ -37,6 +39,8 @@ static void check_texts(const struct endpoint *endpoint, struct slice text)
     ensure(is_within((int64_t)strlen(endpoint->name), 1, 191));
     ensure(slice_is(text, endpoint->document));
     ensure(endpoint->command == NULL || endpoint->command[0] != NULL);
+    ensure((endpoint->handler == HANDLER_IMAGE) == (endpoint->image.name != NULL));
+    ensure(endpoint_is_server(endpoint) == (endpoint->server.health_path != NULL));
     for (size_t i = 0; i < endpoint->env_count; i++) {
         ensure(endpoint->env[i].name != NULL && endpoint->env[i].name[0] != '\0');
         ensure(strchr(endpoint->env[i].name, '=') == NULL && endpoint->env[i].value != NULL);

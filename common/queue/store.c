@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "queue/store_core.h"
 #include "queue/store_link.h"
 #include "queue/store_url.h"
 
@@ -68,6 +69,7 @@ struct store_batch {
 struct store {
     struct loop *loop;
     struct store_link *link;
+    char *node; /* "host:port" or the path of the socket */
     struct store_config config;
     struct list waiting, sent;   /* batch.link */
     struct list open;            /* batch.open_link, newest first */
@@ -344,6 +346,14 @@ enum err store_check_url(const char *url, struct buf *problem)
     return store_url_parse(url, &parsed, problem);
 }
 
+static char *node_name(const char *text)
+{
+    AUTO(store_url_done) struct store_url url = {0};
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    ensure(store_url_parse(text, &url, &problem) == ERR_OK);
+    return url.path != NULL ? xstrdup(url.path) : xasprintf("%s:%d", url.host, url.port);
+}
+
 struct store *store_new(struct loop *loop, const struct store_config *config)
 {
     struct store *store = xcalloc(1, sizeof(*store));
@@ -359,6 +369,7 @@ struct store *store_new(struct loop *loop, const struct store_config *config)
         digest_sha1_hex((struct slice){scripts[i].text, scripts[i].len}, store->sha[i]);
     }
     loop_hook_add(loop, &store->hook, on_turn_end);
+    store->node = node_name(config->url);
     store->link = store_link_new(loop, config->url,
                                  &(struct store_link_owner){on_ready, on_lost, on_reply, store});
     return store;
@@ -376,7 +387,27 @@ void store_close(struct store *store)
     while (!list_is_empty(&store->sent)) {
         batch_end(container_of(store->sent.next, struct store_batch, link), ERR_CLOSING, NULL);
     }
+    free(store->node);
     free(store);
+}
+
+size_t store_node_count(const struct store *store)
+{
+    (void)store;
+    return 1;
+}
+
+const char *store_node_name(const struct store *store, size_t index)
+{
+    ensure(index == 0);
+    return store->node;
+}
+
+void store_command_at(struct store *store, size_t index, struct store_call *call,
+                      const struct slice *args, size_t count, store_fn fn)
+{
+    ensure(index == 0);
+    store_command(store, call, args, count, fn);
 }
 
 bool store_is_ready(const struct store *store)

@@ -9,6 +9,7 @@
 
 #include "base/spawn.h"
 #include "queue/queue.h"
+#include "queue/store_survey.h"
 
 struct fixture {
     char dir[64];
@@ -338,6 +339,50 @@ static void closing_ends_what_waits(void **state)
     assert_int_equal(probe.err, ERR_CLOSING);
 }
 
+struct asked {
+    struct survey survey;
+    struct fixture *fixture;
+    int nodes, ends;
+    enum err err;
+    bool has_memory;
+};
+
+static void on_surveyed(struct survey *survey, const char *node, enum err err,
+                        const struct reply *reply)
+{
+    struct asked *asked = container_of(survey, struct asked, survey);
+    if (node == NULL) {
+        asked->ends++;
+        asked->fixture->left--;
+        loop_stop(asked->fixture->loop);
+        return;
+    }
+    struct slice text = reply_slice(reply);
+    asked->nodes++;
+    asked->err = err;
+    asked->has_memory = memmem(text.ptr, text.len, "used_memory:", 12) != NULL;
+    assert_non_null(strstr(node, "/r.sock"));
+}
+
+static void a_survey_asks_every_node_and_ends_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asked asked = {.fixture = fixture};
+    const struct slice words[] = {SLICE("INFO"), SLICE("memory")};
+    for (int round = 1; round <= 2; round++) {
+        fixture->left++;
+        survey_start(&asked.survey, fixture->store, words, COUNT_OF(words), on_surveyed);
+        run(fixture);
+        assert_int_equal(asked.nodes, round);
+        assert_int_equal(asked.ends, round);
+        assert_int_equal(asked.err, ERR_OK);
+        assert_true(asked.has_memory);
+    }
+    survey_start(&asked.survey, fixture->store, words, COUNT_OF(words), on_surveyed);
+    survey_stop(&asked.survey);
+    assert_int_equal(asked.ends, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -354,6 +399,7 @@ int main(void)
         TEST(large_arguments_arrive_whole_and_in_order),
         TEST(a_call_cut_off_half_way_is_sent_again),
         TEST(closing_ends_what_is_half_sent),
+        TEST(a_survey_asks_every_node_and_ends_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

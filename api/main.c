@@ -14,9 +14,11 @@
 #include "hook.h"
 #include "limit.h"
 #include "meter.h"
+#include "net/exporter.h"
 #include "net/fetch.h"
 #include "node.h"
 #include "op.h"
+#include "ops/ops.h"
 #include "pool.h"
 #include "queue/queue_hook.h"
 #include "queue/role.h"
@@ -88,7 +90,7 @@ static void settings_load(struct settings *settings, int argc, char **argv)
                                      .options = options,
                                      .option_count = COUNT_OF(options)};
     settings->role.node_id = "api";
-    role_load(&settings->role, ROLE_METRICS_BESIDE_HTTP, &spec, argc, argv);
+    role_load(&settings->role, &spec, argc, argv);
 }
 
 /* ---- what reaches the node ---- */
@@ -145,6 +147,7 @@ static void on_store_change(void *arg, bool is_ready)
 struct program {
     struct node node;
     struct feed *feed;
+    struct exporter *exporter; /* NULL: not wanted */
     struct timer drain_timer;
 };
 
@@ -216,6 +219,24 @@ static void bus_start(struct node *node, const struct settings *settings)
     }
 }
 
+static void put_metrics(struct buf *out, void *arg)
+{
+    metrics_put_node(out, arg);
+}
+
+static void exporter_start(struct program *program, const char *address)
+{
+    struct node *node = &program->node;
+    enum err err = address != NULL
+                       ? exporter_new(node->loop, address, put_metrics, node, &program->exporter)
+                       : ERR_OK;
+    if (err != ERR_OK) {
+        (void)fprintf(stderr, "millrace-api: cannot listen on %s: %s; choose another --metrics\n",
+                      address, err_text(err));
+        exit(1);
+    }
+}
+
 static void hooks_start(struct node *node, const struct settings *settings)
 {
     struct hooks_config config = {.pause_ms = settings->webhook_retry_ms,
@@ -252,6 +273,7 @@ static void program_start(struct program *program, const struct settings *settin
     node->pools = pools_new(node);
     node->lb_wait_ms = (uint64_t)settings->lb_wait_ms;
     node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
+    exporter_start(program, settings->role.metrics);
     listen_start(node, settings);
     loop_on_stop_signal(node->loop, on_stop, program);
 }
@@ -260,6 +282,7 @@ static void program_done(struct program *program)
 {
     struct node *node = &program->node;
     timer_stop(&program->drain_timer);
+    exporter_close(program->exporter);
     http_server_close(node->server); /* ends all operations, so the rest is nobody's */
     pools_free(node->pools);
     fetcher_free(node->fetcher);

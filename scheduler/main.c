@@ -122,7 +122,7 @@ static void read_settings(struct role *role, int argc, char **argv)
     static char name[] = "scheduler-01234567";
     id_hex(strchr(name, '-') + 1, 4);
     role->node_id = name;
-    role_load(role, ROLE_METRICS_APART, &spec, argc, argv);
+    role_load(role, &spec, argc, argv);
 }
 
 /* --- events --- */

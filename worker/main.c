@@ -62,7 +62,7 @@ static void load(struct settings *settings, int argc, char **argv)
         .options = options,
         .option_count = COUNT_OF(options),
     };
-    role_load(&settings->role, ROLE_METRICS_APART, &spec, argc, argv);
+    role_load(&settings->role, &spec, argc, argv);
 }
 
 /* Host names may hold dots, ids may not. */

@@ -66,21 +66,32 @@ struct plain {
     const char *method;
     const char *operation; /* last part of the path before the job */
     bool has_job;
+    const char *alone; /* path asked when no endpoint is given; NULL: one is needed */
 };
 
 #define PLAIN_EPILOGUE \
     "Exit status: 0 the API answered, 1 it cannot be reached or refuses, 2 bad usage."
 
+static char *plain_path(const struct plain *plain, const struct config_strings *operands)
+{
+    if (operands->count == 0) {
+        return xstrdup(plain->alone);
+    }
+    return xasprintf("/v2/%s/%s%s%s", operands->items[0], plain->operation,
+                     plain->has_job ? "/" : "", plain->has_job ? operands->items[1] : "");
+}
+
 static int ask_plainly(const struct plain *plain, int argc, char **argv)
 {
     struct client_options options = {0};
     const struct config_option list[] = {CLIENT_OPTIONS(options)};
-    const char *text = plain->has_job ? job_operands : "ENDPOINT";
+    const char *text = plain->has_job ? job_operands : plain->alone ? "[ENDPOINT]" : "ENDPOINT";
     const char *const *names = plain->has_job ? job_names : endpoint_names;
+    size_t needed = plain->has_job ? 2 : plain->alone ? 0 : 1;
     const struct config_spec spec = {plain->program, plain->summary, text,
                                      list,           COUNT_OF(list), plain->epilogue};
     struct config_strings operands = config_load(&spec, argc, argv);
-    if (!operands_check(&spec, &operands, names, plain->has_job ? 2 : 1)) {
+    if (!operands_check(&spec, &operands, names, needed)) {
         return EXIT_USAGE;
     }
     AUTO(client_free) struct client *client = client_new(&options);
@@ -88,8 +99,7 @@ static int ask_plainly(const struct plain *plain, int argc, char **argv)
         return EXIT_USAGE;
     }
     AUTO(answer_done) struct answer answer = {0};
-    AUTO_STR path = xasprintf("/v2/%s/%s%s%s", operands.items[0], plain->operation,
-                              plain->has_job ? "/" : "", plain->has_job ? operands.items[1] : "");
+    AUTO_STR path = plain_path(plain, &operands);
     const struct call call = {.method = plain->method, .path = path};
     return client_ask(client, &call, &answer) ? result_print(buf_slice(&answer.body))
                                               : client_failure();
@@ -103,41 +113,58 @@ int cmd_cancel(int argc, char **argv)
         "A job that is final already stays as it is; the answer says which.\n\n" PLAIN_EPILOGUE,
         "POST",
         "cancel",
-        true};
+        true,
+        NULL};
     return ask_plainly(&plain, argc, argv);
 }
 
 int cmd_retry(int argc, char **argv)
 {
-    static const struct plain plain = {
-        "millrace retry", "Queue a job that is FAILED or TIMED_OUT once more.",
-        PLAIN_EPILOGUE,   "POST",
-        "retry",          true};
+    static const struct plain plain = {"millrace retry",
+                                       "Queue a job that is FAILED or TIMED_OUT once more.",
+                                       PLAIN_EPILOGUE,
+                                       "POST",
+                                       "retry",
+                                       true,
+                                       NULL};
     return ask_plainly(&plain, argc, argv);
 }
 
 int cmd_purge(int argc, char **argv)
 {
     static const struct plain plain = {
-        "millrace purge", "Cancel all waiting jobs of an endpoint; running ones go on.",
-        PLAIN_EPILOGUE,   "POST",
-        "purge-queue",    false};
+        "millrace purge",
+        "Cancel all waiting jobs of an endpoint; running ones go on.",
+        PLAIN_EPILOGUE,
+        "POST",
+        "purge-queue",
+        false,
+        NULL};
     return ask_plainly(&plain, argc, argv);
 }
 
 int cmd_health(int argc, char **argv)
 {
     static const struct plain plain = {
-        "millrace health", "Count the jobs and workers of an endpoint.",
-        PLAIN_EPILOGUE,    "GET",
-        "health",          false};
+        "millrace health",
+        "Count the jobs and workers of an endpoint; without one, tell whether the program at the "
+        "URL can serve.",
+        PLAIN_EPILOGUE,
+        "GET",
+        "health",
+        false,
+        "/healthz"};
     return ask_plainly(&plain, argc, argv);
 }
 
 int cmd_requests(int argc, char **argv)
 {
-    static const struct plain plain = {"millrace requests", "List the latest jobs of an endpoint.",
-                                       PLAIN_EPILOGUE,      "GET",
-                                       "requests",          false};
+    static const struct plain plain = {"millrace requests",
+                                       "List the latest jobs of an endpoint.",
+                                       PLAIN_EPILOGUE,
+                                       "GET",
+                                       "requests",
+                                       false,
+                                       NULL};
     return ask_plainly(&plain, argc, argv);
 }

@@ -24,7 +24,8 @@ static const struct command commands[] = {
     {"retry", "queue a failed job once more", cmd_retry},
     {"purge", "cancel all waiting jobs of an endpoint", cmd_purge},
     {"logs", "print what the handlers of an endpoint wrote", cmd_logs},
-    {"health", "count the jobs and workers of an endpoint", cmd_health},
+    {"health", "count the jobs and workers of an endpoint; without one: can this node serve?",
+     cmd_health},
     {"requests", "list the latest jobs of an endpoint", cmd_requests},
     {"workers", "list the handler processes of an endpoint, or of all", cmd_workers},
 };

@@ -34,4 +34,7 @@ void keys_list_start(struct op *op);
 void keys_get_start(struct op *op);
 void keys_revoke_start(struct op *op);
 
+/* What GET /metrics answers, appended; also served on a port of its own (--metrics). */
+void metrics_put_node(struct buf *out, const struct node *node);
+
 #endif

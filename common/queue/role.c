@@ -8,11 +8,12 @@
 #include "base/log.h"
 #include "queue/store.h"
 
-static size_t put_options(struct role *role, enum role_metrics metrics,
-                          struct config_option *options)
+enum { COMMON_COUNT = 4 };
+
+static void put_options(struct role *role, struct config_option *options)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
-    const struct config_option common[] = {
+    const struct config_option common[COMMON_COUNT] = {
         {.name = "redis",
          .kind = CONFIG_STRING,
          .target = &role->redis,
@@ -37,11 +38,10 @@ static size_t put_options(struct role *role, enum role_metrics metrics,
          .kind = CONFIG_HOST_PORT,
          .target = &role->metrics,
          .argument = "HOST:PORT",
-         .help = "where to serve GET /metrics (default: nowhere)"},
+         .help =
+             "where to serve GET /metrics and /healthz to whoever can reach it (default: nowhere)"},
     };
-    size_t count = COUNT_OF(common) - (metrics == ROLE_METRICS_APART ? 0 : 1);
-    memcpy(options, common, count * sizeof(*options));
-    return count;
+    memcpy(options, common, sizeof(common));
 }
 
 /* What stands before the last '@' may hold a password. */
@@ -67,19 +67,17 @@ static void check(const struct role *role, const char *program)
     }
 }
 
-void role_load(struct role *role, enum role_metrics metrics, const struct config_spec *spec,
-               int argc, char **argv)
+void role_load(struct role *role, const struct config_spec *spec, int argc, char **argv)
 {
-    enum { COMMON_MAX = 4 };
     struct config_spec whole = *spec;
     struct config_option *options =
-        xcalloc(COMMON_MAX + spec->option_count, sizeof(struct config_option));
-    size_t common = put_options(role, metrics, options);
+        xcalloc(COMMON_COUNT + spec->option_count, sizeof(struct config_option));
+    put_options(role, options);
     for (size_t i = 0; i < spec->option_count; i++) {
-        options[common + i] = spec->options[i];
+        options[COMMON_COUNT + i] = spec->options[i];
     }
     whole.options = options;
-    whole.option_count = common + spec->option_count;
+    whole.option_count = COMMON_COUNT + spec->option_count;
     (void)config_load(&whole, argc, argv);
     free(options);
     check(role, spec->program);

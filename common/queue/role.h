@@ -14,12 +14,8 @@ struct role {
     const char *metrics;   /* HOST:PORT, NULL: nowhere */
 };
 
-/* --metrics is one of the settings only for programs that do not serve HTTP anyway. */
-enum role_metrics { ROLE_METRICS_APART, ROLE_METRICS_BESIDE_HTTP };
-
 /* Reads --redis, --node-id, --log-level, --metrics and the options of spec, and starts the log. */
-void role_load(struct role *role, enum role_metrics metrics, const struct config_spec *spec,
-               int argc, char **argv);
+void role_load(struct role *role, const struct config_spec *spec, int argc, char **argv);
 /* Ends the process: "PROGRAM: --OPTION is "VALUE"; PROBLEM". */
 _Noreturn void role_refuse(const char *program, const char *option, const char *value,
                            const char *problem);

@@ -122,6 +122,11 @@ def test_broken_document_is_one_line(cli, tmp_path):
     assert "colour" in one_line(cli("endpoints", "apply", "-f", str(path)), 1)
 
 
+def test_health_without_an_endpoint_asks_whether_the_node_serves(cli, up):
+    assert results(cli("health", key=""))["status"] == "ok"
+    assert "nothing answers" in one_line(cli("health", "--url", "http://127.0.0.1:1"), 1).lower()
+
+
 def test_wrong_key_is_one_line(cli, parked):
     assert "key" in one_line(cli("health", parked.id, key="wrong"), 1).lower()
 

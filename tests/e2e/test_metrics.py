@@ -90,6 +90,14 @@ def test_a_node_counts_its_requests_by_route_and_status(up, noop):
     assert metrics("millrace_store_ready") == 1
 
 
+def test_a_node_gives_its_metrics_on_a_port_of_their_own(up, beside):
+    """For a collector on another machine, which has no key."""
+    port = beside(up, "millrace-api", "--listen", "127.0.0.1:0")
+    wait_for(lambda: Metrics(port)("millrace_store_ready") == 1, 10, "the node's Redis")
+    assert requests.get("http://127.0.0.1:%d/healthz" % port, timeout=10).status_code == 200
+    assert requests.get("http://127.0.0.1:%d/v1/keys" % port, timeout=10).status_code == 404
+
+
 def test_an_agent_counts_what_became_of_its_jobs(fresh_up, unique_id, beside):
     up = fresh_up("--agents", 0)
     port = beside(up, "millrace-worker", "--node-id", "beside", "--slots", 2)

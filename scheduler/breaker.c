@@ -19,5 +19,5 @@ enum breaker breaker(const struct breaker_input *in)
         return BREAKER_CLOSED;
     }
     bool is_due = in->now_ms - in->last_ms >= breaker_pause_ms(in->deaths);
-    return is_due || in->pardon_ms > in->last_ms ? BREAKER_CANARY : BREAKER_OPEN;
+    return is_due || in->pardon_ms >= in->last_ms ? BREAKER_CANARY : BREAKER_OPEN;
 }

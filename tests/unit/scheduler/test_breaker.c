@@ -53,6 +53,10 @@ static void applying_the_document_again_allows_one_try(void **state)
     assert_breaker(
         (struct breaker_input){.deaths = 3, .last_ms = 1000, .now_ms = 1500, .pardon_ms = 1400},
         BREAKER_CANARY);
+    assert_breaker(/* in the same millisecond: whoever applies it has heard of the death */
+                   (struct breaker_input){
+                       .deaths = 3, .last_ms = 1400, .now_ms = 1500, .pardon_ms = 1400},
+                   BREAKER_CANARY);
 }
 
 int main(void)

@@ -17,6 +17,7 @@
 #include "net/exporter.h"
 #include "net/fetch.h"
 #include "node.h"
+#include "notify.h"
 #include "op.h"
 #include "ops/ops.h"
 #include "pool.h"
@@ -28,7 +29,6 @@
 #include "watch.h"
 
 #define PROGRAM "millrace-api"
-#define DRAIN_MS 20000
 /* Larger memory is mapped on its own: it grows without a copy and leaves no hole behind. Left alone
  * the C library raises its limit to the largest body it has seen. */
 #define LARGE_BYTES (1 << 20)
@@ -39,6 +39,7 @@ struct settings {
     struct config_strings webhook_allow;
     int64_t webhook_retry_ms;
     int64_t lb_wait_ms;
+    int64_t drain_timeout_ms;
 };
 
 static void settings_load(struct settings *settings, int argc, char **argv)
@@ -84,6 +85,13 @@ static void settings_load(struct settings *settings, int argc, char **argv)
          .fallback = "120000",
          .max = 3600000,
          .help = "how long a request to a load-balancing endpoint waits for a worker"},
+        {.name = "drain-timeout-ms",
+         .kind = CONFIG_INT,
+         .target = &settings->drain_timeout_ms,
+         .argument = "MS",
+         .fallback = "900000",
+         .max = 86400000,
+         .help = "how long a node that was told to stop serves on what it has in hand"},
     };
     const struct config_spec spec = {.program = PROGRAM,
                                      .summary = "One stateless HTTP node of Millrace.",
@@ -149,6 +157,7 @@ struct program {
     struct feed *feed;
     struct exporter *exporter; /* NULL: not wanted */
     struct timer drain_timer;
+    uint64_t drain_timeout_ms;
 };
 
 static void on_drained(void *arg)
@@ -171,8 +180,9 @@ static void on_stop(int signal, void *arg)
     log_info("drain.begin", "signal=%d connections=%zu", signal,
              http_server_connections(node->server));
     node->is_draining = true;
-    timer_start(node->loop, &program->drain_timer, DRAIN_MS, on_drain_over);
+    timer_start(node->loop, &program->drain_timer, program->drain_timeout_ms, on_drain_over);
     http_server_drain(node->server, on_drained, program);
+    notify_supervisor("STOPPING=1"); /* a successor may start while the answers go on */
     watch_stir(node->watch);
     hooks_stop(node->hooks);
 }
@@ -275,6 +285,7 @@ static void program_start(struct program *program, const struct settings *settin
     node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
     exporter_start(program, settings->role.metrics);
     listen_start(node, settings);
+    program->drain_timeout_ms = (uint64_t)settings->drain_timeout_ms;
     loop_on_stop_signal(node->loop, on_stop, program);
 }
 

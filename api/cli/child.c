@@ -167,14 +167,34 @@ void child_start_later(struct child *child, int status)
     wait_to_start(child, why);
 }
 
-static void on_start_due(struct timer *timer)
+static void start_again(struct child *child)
 {
-    struct child *child = container_of(timer, struct child, timer);
     AUTO(buf_done) struct buf problem = BUF_INIT;
     if (child_start(child, &problem) != ERR_OK) {
         AUTO_STR why = buf_take_str(&problem);
         wait_to_start(child, why);
     }
+}
+
+static void on_start_due(struct timer *timer)
+{
+    start_again(container_of(timer, struct child, timer));
+}
+
+bool child_is_running(const struct child *child, pid_t pid)
+{
+    return child->state == CHILD_UP && child->pid == pid;
+}
+
+pid_t child_hand_over(struct child *child)
+{
+    pid_t old = child->pid;
+    message("%s: stops when its last answers have ended, starting its successor", child->name);
+    child->pid = 0;
+    data_remove_pid(child->data, child->name);
+    move(child, CHILD_DOWN);
+    start_again(child);
+    return old;
 }
 
 /* --- stop --- */

@@ -48,6 +48,10 @@ void child_arg(struct child *child, const char *format, ...) __attribute__((form
 enum err child_start(struct child *child, struct buf *problem);
 /* Starts it again after the back-off, and says so in one line. Only from on_ended. */
 void child_start_later(struct child *child, int status);
+/* It stops by its own account, serving on what it has in hand: starts its successor, at once, and
+ * answers the pid of the old one, which is the caller's from now on. Only while it is running. */
+pid_t child_hand_over(struct child *child);
+bool child_is_running(const struct child *child, pid_t pid);
 /* SIGTERM, then SIGKILL when the grace has passed; a child that is not running is down at once,
  * without on_ended. */
 void child_stop(struct child *child);

@@ -50,6 +50,8 @@ static void up_ready(struct up *up);
 static void up_fail(struct up *up, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void up_stop(struct up *up);
 static void on_signal(uv_signal_t *handle, int number);
+static void on_stopping(pid_t pid, void *arg);
+static void forget_retired(struct up *up, pid_t pid);
 static void on_child_signal(uv_signal_t *handle, int number);
 static void on_ended(struct child *child, int status);
 static void on_helper_ended(struct child *child, int status);
@@ -171,6 +173,7 @@ static void up_run(struct up *up)
 {
     struct signals signals;
     up->loop = loop_new();
+    up->notices = notices_new(up->loop, on_stopping, up);
     up_plan(up);
     for (size_t i = 0; i < up->child_count; i++) {
         up->children[i]->on_ended = on_ended;
@@ -187,6 +190,8 @@ static void up_run(struct up *up)
         uv_close((uv_handle_t *)&signals.handles[i], NULL);
     }
     up_plan_free(up);
+    notices_free(up->notices);
+    free(up->retired);
     loop_free(up->loop);
 }
 
@@ -356,6 +361,36 @@ static struct child *find_child(const struct up *up, pid_t pid)
     return NULL;
 }
 
+/* --- children that hand over --- */
+
+static void on_stopping(pid_t pid, void *arg)
+{
+    struct up *up = arg;
+    struct child *child = find_child(up, pid);
+    if (up->is_stopping || !up->is_ready || child == NULL || !child_is_running(child, pid)) {
+        return;
+    }
+    up->retired = xrealloc(up->retired, (up->retired_count + 1) * sizeof(*up->retired));
+    up->retired[up->retired_count++] = child_hand_over(child);
+}
+
+static void forget_retired(struct up *up, pid_t pid)
+{
+    for (size_t i = 0; i < up->retired_count; i++) {
+        if (up->retired[i] == pid) {
+            up->retired[i] = up->retired[--up->retired_count];
+        }
+    }
+}
+
+/* Asked a second time they end at once. */
+static void end_retired(const struct up *up)
+{
+    for (size_t i = 0; i < up->retired_count; i++) {
+        (void)kill(up->retired[i], SIGTERM);
+    }
+}
+
 static void on_child_signal(uv_signal_t *handle, int number)
 {
     (void)number;
@@ -366,6 +401,7 @@ static void on_child_signal(uv_signal_t *handle, int number)
             child_reap(child);
         } else {
             (void)waitpid(pid, NULL, 0);
+            forget_retired(up, pid);
         }
     }
     if (up->is_stopping) {
@@ -480,6 +516,7 @@ static void up_stop(struct up *up)
 {
     if (!up->is_stopping) {
         up->is_stopping = true;
+        end_retired(up);
         probe_stop(&up->probe);
         timer_stop(&up->patience);
     }

@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "child.h"
+#include "notices.h"
 #include "probe.h"
 
 #define UP_NODES_MAX 64
@@ -30,6 +31,9 @@ struct up {
     int listen_fds[UP_NODES_MAX]; /* one for each API node, open as long as `up` lives */
     int ports[UP_NODES_MAX];
     size_t listen_count;
+    struct notices *notices; /* of API nodes that stop; NULL: the system has none */
+    pid_t *retired;          /* nodes that stop while their successors serve already; not reaped */
+    size_t retired_count;
     char *redis_url;
     char **api_env;   /* ours, with the key */
     char **plain_env; /* ours, without it: handlers must not see the admin key */

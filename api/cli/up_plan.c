@@ -15,28 +15,33 @@ static const uint64_t grace_ms[STAGE_COUNT] = {
 
 static const char key_variable[] = "MILLRACE_API_KEY";
 
-static bool is_key_variable(const char *text)
+static const char notify_variable[] = "NOTIFY_SOCKET"; /* ours is not our children's */
+
+static bool is_variable(const char *text, const char *name)
 {
-    size_t len = sizeof(key_variable) - 1;
-    return strncmp(text, key_variable, len) == 0 && text[len] == '=';
+    size_t len = strlen(name);
+    return strncmp(text, name, len) == 0 && text[len] == '=';
 }
 
-/* A copy of our environment with or without (key NULL) the admin key. */
-static char **build_env(const char *key)
+/* A copy of our environment with or without (NULL) the admin key and the address for notices. */
+static char **build_env(const char *key, const char *notices)
 {
     size_t count = 0;
     while (environ[count] != NULL) {
         count++;
     }
-    char **env = xcalloc(count + 2, sizeof(*env));
+    char **env = xcalloc(count + 3, sizeof(*env));
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_key_variable(environ[i])) {
+        if (!is_variable(environ[i], key_variable) && !is_variable(environ[i], notify_variable)) {
             env[at++] = xstrdup(environ[i]);
         }
     }
     if (key != NULL) {
-        env[at] = xasprintf("%s=%s", key_variable, key);
+        env[at++] = xasprintf("%s=%s", key_variable, key);
+    }
+    if (notices != NULL) {
+        env[at] = xasprintf("%s=%s", notify_variable, notices);
     }
     return env;
 }
@@ -137,8 +142,8 @@ static void add_redis(struct up *up)
 
 void up_plan(struct up *up)
 {
-    up->api_env = build_env(up->data.key);
-    up->plain_env = build_env(NULL);
+    up->api_env = build_env(up->data.key, notices_address(up->notices));
+    up->plain_env = build_env(NULL, NULL);
     up->redis_url = up->options.redis != NULL
                         ? xstrdup(up->options.redis)
                         : xasprintf("unix://%s/redis/redis.sock", up->data.dir);

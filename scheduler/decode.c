@@ -9,10 +9,8 @@
 #include "base/json.h"
 
 static const char *const state_names[] = {
-    [WORKER_STARTING] = "initializing",
-    [WORKER_IDLE] = "idle",
-    [WORKER_BUSY] = "running",
-    [WORKER_UNHEALTHY] = "unhealthy",
+    [WORKER_STARTING] = "initializing", [WORKER_PULLING] = "pulling",     [WORKER_IDLE] = "idle",
+    [WORKER_BUSY] = "running",          [WORKER_UNHEALTHY] = "unhealthy",
 };
 static_assert(COUNT_OF(state_names) == WORKER_STATE_COUNT, "each state has a name");
 

@@ -9,6 +9,7 @@
 
 enum worker_state {
     WORKER_STARTING,
+    WORKER_PULLING, /* its agent fetches the image that it shall run: no process yet */
     WORKER_IDLE,
     WORKER_BUSY,
     WORKER_UNHEALTHY,

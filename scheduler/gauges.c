@@ -42,8 +42,13 @@ static void put_workers(struct buf *out, const char *name, const struct roster *
                         const struct roster_endpoint *endpoint)
 {
     (void)roster;
-    static const char *const states[WORKER_STATE_COUNT] = {"initializing", "idle", "running",
-                                                           "unhealthy"};
+    static const char *const states[WORKER_STATE_COUNT] = {
+        [WORKER_STARTING] = "initializing",
+        [WORKER_PULLING] = "pulling",
+        [WORKER_IDLE] = "idle",
+        [WORKER_BUSY] = "running",
+        [WORKER_UNHEALTHY] = "unhealthy",
+    };
     for (size_t i = 0; i < WORKER_STATE_COUNT; i++) {
         metrics_put(out, name,
                     METRICS_LABELS({"endpoint", id_of(endpoint)}, {"state", slice_of(states[i])}),

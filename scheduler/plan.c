@@ -71,9 +71,8 @@ static enum place_class class_of(const struct roster *roster,
                                  const struct roster_worker *worker)
 {
     static const enum place_class classes[] = {
-        [WORKER_STARTING] = PLACE_STARTING,
-        [WORKER_IDLE] = PLACE_IDLE,
-        [WORKER_BUSY] = PLACE_BUSY,
+        [WORKER_STARTING] = PLACE_STARTING,   [WORKER_PULLING] = PLACE_STARTING,
+        [WORKER_IDLE] = PLACE_IDLE,           [WORKER_BUSY] = PLACE_BUSY,
         [WORKER_UNHEALTHY] = PLACE_UNHEALTHY,
     };
     ensure((size_t)worker->state < COUNT_OF(classes));
@@ -275,7 +274,8 @@ static void note_turn(const struct roster *roster, struct roster_endpoint *endpo
 {
     const struct scale_input *in = &endpoint->input;
     const int64_t *workers = endpoint->by_state;
-    bool has_any = workers[WORKER_STARTING] + endpoint->ready > 0;
+    int64_t starting = workers[WORKER_STARTING] + workers[WORKER_PULLING];
+    bool has_any = starting + endpoint->ready > 0;
     bool is_starving = in->waiting > 0 && endpoint->decision.want > 0 && !has_any;
     if (!is_starving || endpoint->starving_ms == 0) {
         endpoint->starving_ms = is_starving ? roster->now_ms : 0;
@@ -318,6 +318,8 @@ static void note_reason(const struct plan *plan, struct roster_endpoint *endpoin
                                .placed = endpoint->placed,
                                .ready = endpoint->ready,
                                .starting = in->starting,
+                               .is_pulling = endpoint->by_state[WORKER_PULLING] > 0 &&
+                                             endpoint->by_state[WORKER_STARTING] == 0,
                                .breaker = in->breaker,
                                .is_low_only = in->queued > 0 && in->waiting == 0,
                                .needs_gpu = endpoint->conf->gpu_count > 0,

@@ -5,15 +5,17 @@
 #include <assert.h>
 
 static const char *const names[] = {
-    [REASON_WAITING_TURN] = "WAITING_TURN",
-    [REASON_STARTING] = "STARTING",
-    [REASON_AT_MAX_WORKERS] = "AT_MAX_WORKERS",
-    [REASON_NO_CAPACITY] = "NO_CAPACITY",
-    [REASON_NO_COMPATIBLE_GPU] = "NO_COMPATIBLE_GPU",
-    [REASON_CRASH_LOOP] = "CRASH_LOOP",
-    [REASON_PAUSED] = "PAUSED",
+    [REASON_WAITING_TURN] = "WAITING_TURN",   [REASON_STARTING] = "STARTING",
+    [REASON_IMAGE_PULLING] = "IMAGE_PULLING", [REASON_AT_MAX_WORKERS] = "AT_MAX_WORKERS",
+    [REASON_NO_CAPACITY] = "NO_CAPACITY",     [REASON_NO_COMPATIBLE_GPU] = "NO_COMPATIBLE_GPU",
+    [REASON_CRASH_LOOP] = "CRASH_LOOP",       [REASON_PAUSED] = "PAUSED",
 };
 static_assert(COUNT_OF(names) == REASON_COUNT, "each reason has a name");
+
+static enum reason starting(const struct reason_input *in)
+{
+    return in->is_pulling ? REASON_IMAGE_PULLING : REASON_STARTING;
+}
 
 static enum reason without_worker(const struct reason_input *in)
 {
@@ -26,7 +28,7 @@ static enum reason without_worker(const struct reason_input *in)
     if (in->starting == 0 && in->placed < in->want) {
         return REASON_NO_CAPACITY;
     }
-    return in->is_low_only && in->want == 0 ? REASON_WAITING_TURN : REASON_STARTING;
+    return in->is_low_only && in->want == 0 ? REASON_WAITING_TURN : starting(in);
 }
 
 enum reason reason(const struct reason_input *in)
@@ -41,7 +43,7 @@ enum reason reason(const struct reason_input *in)
         return REASON_AT_MAX_WORKERS;
     }
     if (in->starting > 0) {
-        return REASON_STARTING;
+        return starting(in);
     }
     return in->placed < in->want ? REASON_NO_CAPACITY : REASON_WAITING_TURN;
 }

@@ -8,6 +8,7 @@
 enum reason {
     REASON_WAITING_TURN,
     REASON_STARTING,
+    REASON_IMAGE_PULLING,
     REASON_AT_MAX_WORKERS,
     REASON_NO_CAPACITY,
     REASON_NO_COMPATIBLE_GPU,
@@ -19,6 +20,7 @@ enum reason {
 struct reason_input {
     int64_t max, want, placed;
     int64_t ready, starting; /* workers */
+    bool is_pulling;         /* those that start wait for their image */
     enum breaker breaker;
     bool is_low_only; /* all that waits is of low priority */
     bool needs_gpu;

@@ -163,7 +163,7 @@ void queue_log(struct store *store, struct store_call *call, struct slice ep,
 
 struct worker_report {
     struct slice worker;
-    struct slice state; /* "initializing", "idle", "running", "unhealthy"; empty: it is gone */
+    struct slice state; /* "pulling", "initializing", "idle", "running", "unhealthy"; empty: gone */
     int64_t held;
     int64_t age_ms;   /* since the state began; of a running one: since it took its oldest job */
     int64_t version;  /* of the endpoint document it was started with */

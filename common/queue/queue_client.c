@@ -278,6 +278,7 @@ static void health_count_worker(struct health *health, struct slice state)
     } counters[] = {
         {"idle", &health->idle},
         {"initializing", &health->initializing},
+        {"pulling", &health->initializing}, /* its image; RunPod has no word for that */
         {"running", &health->running},
         {"unhealthy", &health->unhealthy},
     };

@@ -36,6 +36,14 @@ static void an_idle_worker_that_holds_a_job_is_busy(void **state)
     assert_int_equal(worker.state, WORKER_BUSY);
 }
 
+static void one_that_waits_for_its_image_is_decoded(void **state)
+{
+    (void)state;
+    struct worker_value worker;
+    assert_int_equal(decode_worker(SLICE("pulling 0 5 1 a"), &worker), ERR_OK);
+    assert_int_equal(worker.state, WORKER_PULLING);
+}
+
 static void a_malformed_worker_is_refused(void **state)
 {
     (void)state;
@@ -128,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_is_decoded),
         cmocka_unit_test(a_worker_with_its_measures_is_decoded),
+        cmocka_unit_test(one_that_waits_for_its_image_is_decoded),
         cmocka_unit_test(an_idle_worker_that_holds_a_job_is_busy),
         cmocka_unit_test(a_malformed_worker_is_refused),
         cmocka_unit_test(an_agent_is_decoded),

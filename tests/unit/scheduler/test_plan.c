@@ -128,6 +128,23 @@ static void workers_of_a_gone_agent_do_not_count(void **state)
     assert_int_equal(place_cell(&f->plan.place, 0, 1)->wish, 1);
 }
 
+static void a_worker_that_pulls_its_image_starts_without_counting_as_a_slow_start(void **state)
+{
+    struct fixture *f = *state;
+    (void)add_agent(f, "a");
+    struct roster_endpoint *endpoint = add_endpoint(f, "ep");
+    endpoint->counts.queued = endpoint->waiting = 1;
+    add_worker(endpoint, WORKER_PULLING, 600000);
+    make(f);
+    assert_int_equal(endpoint->input.starting, 1);
+    assert_int_equal(endpoint->placed, 1);
+    assert_true(endpoint->load.start_s < 600);
+    assert_int_equal(endpoint->reason, REASON_IMAGE_PULLING);
+    add_worker(endpoint, WORKER_STARTING, 0);
+    make(f);
+    assert_int_equal(endpoint->reason, REASON_STARTING);
+}
+
 static void an_unhealthy_worker_is_no_capacity_but_fills_its_wish(void **state)
 {
     struct fixture *f = *state;
@@ -230,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(idle_workers_expire_after_the_idle_timeout),
         TEST(workers_of_a_gone_agent_do_not_count),
+        TEST(a_worker_that_pulls_its_image_starts_without_counting_as_a_slow_start),
         TEST(an_unhealthy_worker_is_no_capacity_but_fills_its_wish),
         TEST(a_worker_not_reported_yet_is_not_taken_back),
         TEST(an_endpoint_that_could_not_be_read_keeps_its_wishes),

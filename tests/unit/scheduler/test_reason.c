@@ -19,6 +19,9 @@ static void without_a_worker_it_starts_or_says_why_not(void **state)
     (void)state;
     struct reason_input in = {.max = 3, .want = 1, .placed = 1, .has_machine = true};
     assert_reason(in, REASON_STARTING);
+    in.is_pulling = true;
+    assert_reason(in, REASON_IMAGE_PULLING);
+    in.is_pulling = false;
     in.placed = 0;
     assert_reason(in, REASON_NO_CAPACITY);
     in.has_machine = false;
@@ -46,6 +49,8 @@ static void with_workers_it_waits_for_a_turn_or_for_more(void **state)
     assert_reason(in, REASON_NO_CAPACITY);
     in.starting = 1;
     assert_reason(in, REASON_STARTING);
+    in.is_pulling = true;
+    assert_reason(in, REASON_IMAGE_PULLING);
     in.ready = 3;
     assert_reason(in, REASON_AT_MAX_WORKERS);
 }

@@ -12,23 +12,38 @@ int64_t queue_limited_ms(const struct reply *reply)
 void queue_submit(struct store *store, struct store_call *call, struct slice ep,
                   const struct submit_args *args, store_fn fn)
 {
-    const struct slice argv[] = {
+    enum { LETTERS = 7, OPTION_COUNT = 7 };
+    const struct {
+        char letter;
+        struct slice value; /* empty: not sent */
+    } options[OPTION_COUNT] = {
+        {'l', args->is_low_priority ? SLICE("l") : SLICE("")},
+        {'w', args->watcher},
+        {'r', args->rate.bucket},
+        {'m', args->rate.bucket.len > 0 ? NUMBER(args->rate.limit) : SLICE("")},
+        {'i', args->idempotency},
+        {'b', args->body_digest},
+        {'h', args->webhook},
+    };
+    char letters[OPTION_COUNT];
+    struct slice argv[LETTERS + 1 + OPTION_COUNT] = {
         args->id,
         args->members,
-        args->is_low_priority ? SLICE("l") : SLICE(""),
+        args->token,
         NUMBER(args->execution_ms),
         NUMBER(args->ttl_ms),
         NUMBER(args->retention_ms),
         NUMBER(args->waiting_max),
-        args->token,
-        args->watcher,
-        args->rate.bucket,
-        NUMBER(args->rate.limit),
-        args->idempotency,
-        args->body_digest,
-        args->webhook,
     };
-    store_eval(store, call, SCRIPT_SUBMIT, ep, argv, COUNT_OF(argv), fn);
+    size_t count = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].value.len > 0) {
+            letters[count] = options[i].letter;
+            argv[LETTERS + 1 + count++] = options[i].value;
+        }
+    }
+    argv[LETTERS] = (struct slice){letters, count};
+    store_eval(store, call, SCRIPT_SUBMIT, ep, argv, LETTERS + 1 + count, fn);
 }
 
 enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome,

@@ -5,112 +5,25 @@
   runsync    round trip of a no-op through a C handler, one in flight
   stream     chunks posted to one agent and read as events
   idle       memory of idle readers of events
+  submit     Redis CPU of a submit, in groups and alone, against a bare script
+  job        Redis CPU of a whole job: submit, take, renew, finish
 
 Every round starts on an empty Redis with the same settings. Standard library only."""
 
 import argparse
-import json
-import os
 import pathlib
 import re
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "tests/lib"))
+import costs
+import streams
+from targets import ROOT, Folder, Millrace, Reference, parked_document, request, wait_until
 
-import processes  # noqa: E402
-import streams  # noqa: E402
-from transitions import Transitions, script_text  # noqa: E402
-
-REDIS = ["redis-server", "--port", "0", "--unixsocket", "redis.sock", "--dir", ".", "--appendonly",
-         "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"]
-INPUT = {"prompt": "a lighthouse on a cliff at dusk, oil on canvas, long shadows", "steps": 30,
-         "width": 1024, "height": 1024, "seed": 9007199254740993, "scheduler": "euler"}
-
-
-class Folder:
-    """A short temporary folder: unix sockets need short paths."""
-
-    def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix="mrb-", dir="/tmp")
-        return self.path
-
-    def __exit__(self, *exc):
-        shutil.rmtree(self.path, ignore_errors=True)
-
-
-def end(process):
-    process.terminate()
-    process.wait(60)
-
-
-def wait_until(condition, what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            sys.exit("bench: gave up waiting for " + what)
-        time.sleep(0.01)
-
-
-class Reference:
-    """The bare server on a Redis of its own."""
-
-    def __init__(self, build, folder):
-        self.redis = subprocess.Popen(REDIS, cwd=folder, stdout=subprocess.DEVNULL)
-        path = os.path.join(folder, "redis.sock")
-        wait_until(lambda: os.path.exists(path), "redis")
-        script = os.path.join(folder, "submit.lua")
-        pathlib.Path(script).write_text(script_text("submit"))
-        arguments = Transitions.submit_args("", "", waiting_max=500000, token="0123456789abcdef")
-        self.server = subprocess.Popen([build / "bench/reference", path, script,
-                                        *map(str, arguments[2:])],
-                                       stdout=subprocess.PIPE, text=True)
-        self.port = int(self.server.stdout.readline())
-        self.pids = {"server": self.server.pid, "redis": self.redis.pid}
-        self.headers = ""
-
-    def close(self):
-        end(self.server)
-        end(self.redis)
-
-
-class Millrace:
-    """`millrace up` on a data folder of its own."""
-
-    def __init__(self, build, folder, *args, document):
-        path = os.path.join(folder, "bench.json")
-        pathlib.Path(path).write_text(json.dumps(document))
-        self.log = open(os.path.join(folder, "up.log"), "w")
-        self.up = subprocess.Popen(
-            [build / "millrace", "up", "--port", "0", "--data", os.path.join(folder, "d"),
-             "--endpoint", path, *args], stdout=subprocess.PIPE, stderr=self.log, text=True)
-        line = self.up.stdout.readline()
-        found = re.fullmatch(r"ready http://127\.0\.0\.1:(\d+)/v2\n", line)
-        if not found:
-            sys.exit("bench: up did not start: " + pathlib.Path(self.log.name).read_text())
-        self.port = int(found.group(1))
-        self.key = pathlib.Path(folder, "d/api-key").read_text().strip()
-        self.headers = "Authorization: Bearer %s\r\n" % self.key
-        run = pathlib.Path(folder, "d/run")
-        self.pids = {"server": int((run / "api-0.pid").read_text()),
-                     "redis": int((run / "redis.pid").read_text())}
-
-    def close(self):
-        end(self.up)
-        self.log.close()
-
-
-def request(target, operation):
-    body = json.dumps({"input": INPUT}, separators=(",", ":"))
-    return ("POST /v2/bench/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Type: application/json\r\n"
-            "Content-Length: %d\r\n\r\n%s" % (operation, target.headers, len(body), body)).encode()
+import processes
 
 
 def load(build, target, connections, seconds):
@@ -124,11 +37,6 @@ def load(build, target, connections, seconds):
     used = {name: (processes.cpu_seconds([pid]) - before[name]) * 1e6 / int(answers)
             for name, pid in target.pids.items()}
     return {"rate": int(answers) / float(took), "p50": int(p50), "p99": int(p99), **used}
-
-
-def parked_document():
-    return {"id": "bench", "workersMin": 0, "workersMax": 1000, "limits": "off",
-            "handler": {"library": "noop.so"}}
 
 
 def bench_run(options):
@@ -213,22 +121,24 @@ def bench_idle(options):
     bench_streams(options, streams.bench_idle)
 
 
+BENCHES = {"run": bench_run, "runsync": bench_runsync, "stream": bench_stream, "idle": bench_idle,
+           "submit": costs.bench_submit, "job": costs.bench_job}
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["run", "runsync", "stream", "idle", []],
-                        help="default: all")
+    parser.add_argument("what", nargs="*", choices=[*BENCHES, []], help="default: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--samples", type=int, default=3000)
     parser.add_argument("--readers", type=int, default=10000)
+    parser.add_argument("--jobs", type=int, default=40000)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     options = parser.parse_args()
-    benches = {"run": bench_run, "runsync": bench_runsync, "stream": bench_stream,
-               "idle": bench_idle}
-    for name in options.what or benches:
-        benches[name](options)
+    for name in options.what or BENCHES:
+        BENCHES[name](options)
 
 
 if __name__ == "__main__":

@@ -73,9 +73,12 @@ class Transitions:
     def submit_args(job_id, members='"input":{}', low=False, execution_ms=600000, ttl_ms=DAY_MS,
                      retention_ms=1800000, waiting_max=1500, token=None, watcher="",
                      rate=("", 0), idempotency=("", ""), webhook=""):
-        return [job_id, members, "l" if low else "", execution_ms, ttl_ms, retention_ms,
-                waiting_max, token or "tk-" + job_id, watcher, *rate, *idempotency,
-                webhook]
+        """Eight arguments, the last one names those that follow by letters."""
+        more = {"l": "l" if low else "", "w": watcher, "r": rate[0], "m": rate[1] if rate[0] else "",
+                "i": idempotency[0], "b": idempotency[1], "h": webhook}
+        more = {letter: value for letter, value in more.items() if value != ""}
+        return [job_id, members, token or "tk-" + job_id, execution_ms, ttl_ms, retention_ms,
+                waiting_max, "".join(more), *more.values()]
 
     def read(self, job_id, watcher="", rate=("", 0)):
         reply = self.call("read", job_id, watcher, *rate)[0]
@@ -173,6 +176,10 @@ class Transitions:
 
     def state(self, job_id):
         return self.redis.hget(self.key("job", job_id), "s")
+
+    def lasts(self, part, job_id):
+        """It is there and does not expire."""
+        return self.redis.pttl(self.key(part, job_id)) == -1
 
     def stats(self):
         stats = self.redis.hgetall(self.key("stats"))

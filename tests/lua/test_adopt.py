@@ -70,4 +70,5 @@ def test_the_next_attempt_streams_from_the_start(lapsed):
     assert lapsed.append("a", 2, "c2").stored == -1
     assert lapsed.append("a", 0, "d0", attempt=2).stored == 1
     assert lapsed.stream("a").chunks == ["d0"]
+    lapsed.finish("a", attempt=2)
     assert 0 < lapsed.redis.pttl(lapsed.key("chunks", "a"))

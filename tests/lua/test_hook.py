@@ -262,7 +262,7 @@ def test_retry_withdraws_the_undone_end_and_its_completion_is_delivered(queue):
     assert queue.call("retry", "a") == [1, "Q"]
     assert (outbox(queue), log(queue, "a").state) == ([], None)
     assert done(queue, old, 500, "late") == ""
-    assert queue.redis.pttl(queue.key("wh", "a")) > DAY_MS
+    assert queue.lasts("wh", "a")
     attempt = queue.take_one().attempt
     queue.finish("a", attempt=attempt)
     (hook,) = take(queue)

@@ -8,7 +8,8 @@ def test_progress_is_visible_while_running(queue):
     assert queue.read("a").members == '"output":"10%"'
     assert queue.progress("a", members='"output":"20%"') == "n:1"
     assert queue.read("a").members == '"output":"20%"'
-    assert queue.redis.pttl(queue.key("out", "a")) > 0
+    queue.cancel("a")
+    assert not queue.redis.exists(queue.key("out", "a"))
 
 
 def test_progress_of_an_unwatched_job_is_applied(queue):

@@ -1,6 +1,6 @@
 """submit: a job is in its list, in the gauge and in a record together or not at all."""
 
-from transitions import DAY_MS, script_text
+from transitions import script_text
 
 
 def test_submit_stores_record_list_and_gauge(queue):
@@ -21,10 +21,34 @@ def test_submit_times_come_from_the_clock_of_redis(queue):
     assert (job["to"], job["re"]) == ("5000", "60000")
 
 
-def test_submit_keeps_the_record_longer_than_waiting_and_running_can_last(queue):
-    queue.submit("a", ttl_ms=DAY_MS, execution_ms=600000)
-    for key in ("job", "in"):
-        assert queue.redis.pttl(queue.key(key, "a")) > DAY_MS + 2 * 600000
+def test_a_job_does_not_expire_before_its_end(queue):
+    queue.submit("a", ttl_ms=10000, execution_ms=5000, retention_ms=60000, webhook="https://h")
+    assert all(queue.lasts(part, "a") for part in ("job", "in", "wh"))
+    queue.take_one()
+    queue.progress("a")
+    queue.append("a", 0, "c")
+    parts = ("job", "in", "wh", "out", "chunks")
+    assert all(queue.lasts(part, "a") for part in parts)
+    queue.finish("a")
+    assert all(0 < queue.redis.pttl(queue.key(part, "a")) <= 60000 for part in parts)
+
+
+def test_submit_of_one_id_twice_in_one_call_stores_it_once(queue):
+    assert queue.submit_many([{"job_id": "a"}, {"job_id": "a"}, {"job_id": "b"}]) == [1, 2, 1]
+    assert (queue.waiting_ids(), queue.gauges()) == (["a", "b"], (2, 0))
+
+
+def test_submit_refused_beside_others_leaves_nothing(queue):
+    queue.submit("first", idempotency=("key", "d" * 64))
+    outcomes = queue.submit_many([
+        {"job_id": "a", "rate": ("r", 1)}, {"job_id": "limited", "rate": ("r", 1)},
+        {"job_id": "same", "idempotency": ("key", "d" * 64)},
+        {"job_id": "other", "idempotency": ("key", "e" * 64)},
+        {"job_id": "full", "waiting_max": 1}, {"job_id": "b", "rate": ("s", 1)}])
+    assert (outcomes[0], outcomes[2:]) == (1, ["first", 3, 0, 1]) and outcomes[1] < 0
+    assert queue.waiting_ids() == ["first", "a", "b"]
+    assert sorted(queue.redis.keys(queue.key("in", "*"))) == [
+        queue.key("in", job_id) for job_id in ("a", "b", "first")]
 
 
 def test_submit_keeps_members_byte_for_byte(server, queue):

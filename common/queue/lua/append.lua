@@ -22,7 +22,6 @@ while i <= #ARGV do
         end
         if not job[5] then
             redis.call('HSET', key, 'ch', 1)
-            redis.call('PEXPIRE', chunks, math.max(redis.call('PTTL', key), 1))
         end
         results[#results + 1] = {stored, job[3] or '', job[4]}
     end

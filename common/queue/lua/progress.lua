@@ -10,8 +10,7 @@ for i = 1, #ARGV, 3 do
     local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 'wt')
     local is_held = job[1] == 'P' and job[2] == ARGV[i + 1]
     if is_held then
-        local left = redis.call('PTTL', P .. 'job:' .. id)
-        redis.call('SET', P .. 'out:' .. id, ARGV[i + 2], 'PX', math.max(left, 1))
+        redis.call('SET', P .. 'out:' .. id, ARGV[i + 2])
         redis.call('HINCRBY', P .. 'job:' .. id, 'pv', 1)
     end
     results[#results + 1] = is_held and (job[3] or '')

@@ -19,11 +19,11 @@ if job[1] ~= 'F' and job[1] ~= 'T' then
     return {0, job[1]}
 end
 local ttl = job[3] - job[2]
-local keep = 86400000 + 12 * (ttl + job[4]) + job[5]
-if redis.call('PEXPIRE', P .. 'in:' .. id, keep) == 0 then
+if redis.call('EXISTS', P .. 'in:' .. id) == 0 then
     return false
 end
-redis.call('PEXPIRE', key, keep)
+redis.call('PERSIST', P .. 'in:' .. id)
+redis.call('PERSIST', key)
 redis.call('HSET', key, 's', 'Q', 't0', now, 'tl', now + ttl, 'cu', 0,
     'r', tonumber(job[7] or 0) + 1, 'n', redis.call('HINCRBY', P .. 'stats', 'seq', 1))
 redis.call('HINCRBY', key, 'a', 1)
@@ -31,7 +31,7 @@ if job[8] then
     redis.call('ZREM', P .. 'hooks', id .. '_' .. job[9])
     redis.call('UNLINK', P .. 'hook:' .. id .. '_' .. job[9])
     redis.call('HDEL', P .. 'wh:' .. id, 'st', 'n', 'c', 'er', 'at', 'nx')
-    redis.call('PEXPIRE', P .. 'wh:' .. id, keep)
+    redis.call('PERSIST', P .. 'wh:' .. id)
 end
 redis.call('HDEL', key, 't1', 't2', 'ch', 'rn', 'wt', 'w', 'fr')
 redis.call('UNLINK', P .. 'out:' .. id, P .. 'chunks:' .. id)

@@ -1,70 +1,115 @@
 -- submit: stores new jobs and queues them. (-> IN_QUEUE)
 -- KEYS  1: prefix "mr:{ep}:"
--- ARGV  fourteen for each job: id, members (text of "input" and further members for the worker),
---       class ('' or 'l' for low priority), execution timeout ms, TTL ms in the queue,
---       retention ms after the end,
---       largest number waiting at which one more is accepted, token, watcher ('' for none),
---       rate bucket ('' for none), its limit, idempotency key ('' for none), digest of the body,
---       URL to be told of the end ('' for none)
+-- ARGV  eight for each job: id, members (text of "input" and further members for the worker), token,
+--       execution timeout ms, TTL ms in the queue, retention ms after the end,
+--       largest number waiting at which one more is accepted, and a letter for each argument that
+--       follows: l low priority (any text), w watcher, r rate bucket, m its limit,
+--       i idempotency key, b digest of the body, h URL to be told of the end
 -- Returns for each job: 1 stored, 0 refused because too many wait, 2 stored by an earlier try,
 --          3 the idempotency key was used with another body, 4 the endpoint was deleted,
 --          -n rate limit, free in n ms,
 --          or the id of the job that the same key and body brought before.
 -- Invariant: a job is in its list, in the gauge and in a record together or not at all. Sent again
 -- after a lost connection it changes nothing: the input key is the witness.
+-- The hottest script: as few calls as possible, and numbers as text (Redis prints them slowly).
+-- Nothing expires before its end, which `ttl` and `due` bring about in any case.
 local P = KEYS[1]
 --#include now
 --#include ring
 --#include rate
+local NONE = {}
 local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'ready', 'gone',
     'low')
 local waiting, seq = tonumber(stats[1] or 0), tonumber(stats[2] or 0)
-local before = waiting
+local at = string.format('%.0f', now)
 local results, normal, low, stored, expiries = {}, {}, {}, {}, {}
-for i = 1, #ARGV, 14 do
-    local id, class, ttl = ARGV[i], ARGV[i + 2], tonumber(ARGV[i + 4])
-    -- outlives ten automatic retries; ended jobs are given their retention
-    local keep = 86400000 + 12 * (ttl + ARGV[i + 3]) + ARGV[i + 5]
-    local idem = ARGV[i + 11] ~= '' and P .. 'idem:' .. ARGV[i + 11]
+-- Where each job's arguments begin, what follows them, and how often each rate bucket is asked for.
+local starts, options, inputs, asked = {}, {}, {}, {}
+local count, i = 0, 1
+while i <= #ARGV do
+    local option = NONE
+    count = count + 1
+    starts[count] = i
+    inputs[2 * count - 1], inputs[2 * count] = P .. 'in:' .. ARGV[i], ARGV[i + 1]
+    local letters = ARGV[i + 7]
+    i = i + 8
+    if letters ~= '' then
+        option = {}
+        for letter in string.gmatch(letters, '.') do
+            option[letter] = ARGV[i]
+            i = i + 1
+        end
+        if option.r and not option.i then
+            asked[option.r] = (asked[option.r] or 0) + 1
+        end
+    end
+    options[count] = option
+end
+-- All at once when, as nearly always, all are new; those that are refused give their key back.
+local are_new = not stats[5] and redis.call('MSETNX', unpack(inputs)) == 1
+local function set_input(k)
+    local key = inputs[2 * k - 1]
+    return (are_new and not inputs[key]) or
+        (not are_new and redis.call('SET', key, inputs[2 * k], 'NX'))
+end
+local ttl, expiry
+local function store(k, option)
+    local start = starts[k]
+    local id, extra = ARGV[start], NONE
+    if ARGV[start + 4] ~= ttl then
+        ttl = ARGV[start + 4]
+        expiry = string.format('%.0f', now + ttl)
+    end
+    if option.l or option.w or option.h then
+        extra = {'wt', option.w or ''}
+        if option.l then
+            extra[3], extra[4] = 'c', 'l'
+        end
+        if option.h then
+            extra[#extra + 1], extra[#extra + 2] = 'wh', '1'
+            redis.call('HSET', P .. 'wh:' .. id, 'url', option.h)
+        end
+    end
+    redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'a', '0', 'n', string.format('%.0f', seq),
+        't0', at, 'to', ARGV[start + 3], 'tl', expiry, 're', ARGV[start + 5],
+        'tk', ARGV[start + 2], unpack(extra))
+    stored[#stored + 1] = id
+    expiries[2 * #stored - 1], expiries[2 * #stored] = expiry, id
+    local list = option.l and low or normal
+    list[#list + 1] = id
+end
+for k = 1, count do
+    local option = options[k]
+    local idem = option.i and P .. 'idem:' .. option.i
     local first = idem and redis.call('GET', idem)
-    local limited = not first and rate_exceeded(P, now, ARGV[i + 9], ARGV[i + 10])
+    local limited = not first and option.r and
+        rate_exceeded(P, now, option.r, option.m, not idem and asked or nil)
+    local result
     if stats[5] then
-        results[#results + 1] = 4
+        result = 4
     elseif first then
-        local is_same = string.sub(first, 1, #ARGV[i + 12]) == ARGV[i + 12]
-        results[#results + 1] = is_same and string.sub(first, #ARGV[i + 12] + 1) or 3
+        local is_same = string.sub(first, 1, #option.b) == option.b
+        result = is_same and string.sub(first, #option.b + 1) or 3
     elseif limited then
-        results[#results + 1] = limited
-    elseif waiting > tonumber(ARGV[i + 6]) then
-        results[#results + 1] = 0
-    elseif not redis.call('SET', P .. 'in:' .. id, ARGV[i + 1], 'NX', 'PX', keep) then
-        results[#results + 1] = 2
+        result = limited
+    elseif waiting > tonumber(ARGV[starts[k] + 6]) then
+        result = 0
+    elseif not set_input(k) then
+        result = 2
     else
-        local key = P .. 'job:' .. id
+        inputs[inputs[2 * k - 1]] = true
         seq = seq + 1
         waiting = waiting + 1
-        redis.call('HSET', key, 's', 'Q', 'a', 0, 'n', seq, 't0', now, 'to', ARGV[i + 3],
-            'tl', now + ttl, 're', ARGV[i + 5], 'tk', ARGV[i + 7],
-            class ~= '' and 'c' or 'wt', class ~= '' and class or ARGV[i + 8])
-        if class ~= '' and ARGV[i + 8] ~= '' then
-            redis.call('HSET', key, 'wt', ARGV[i + 8])
-        end
-        if ARGV[i + 13] ~= '' then
-            redis.call('HSET', key, 'wh', 1)
-            redis.call('HSET', P .. 'wh:' .. id, 'url', ARGV[i + 13])
-            redis.call('PEXPIRE', P .. 'wh:' .. id, keep)
-        end
-        redis.call('PEXPIRE', key, keep)
-        expiries[#expiries + 1] = now + ttl
-        expiries[#expiries + 1] = id
-        local list = class == 'l' and low or normal
-        list[#list + 1] = id
-        stored[#stored + 1] = id
+        store(k, option)
         if idem then
-            redis.call('SET', idem, ARGV[i + 12] .. id, 'PX', 86400000)
+            redis.call('SET', idem, option.b .. ARGV[starts[k]], 'PX', 86400000)
         end
-        results[#results + 1] = 1
+        result = 1
     end
+    if are_new and result ~= 1 and result ~= 2 then
+        redis.call('UNLINK', inputs[2 * k - 1])
+    end
+    results[k] = result
 end
 if #normal > 0 then
     redis.call('RPUSH', P .. 'q', unpack(normal))
@@ -72,13 +117,16 @@ end
 if #low > 0 then
     redis.call('RPUSH', P .. 'q:low', unpack(low))
 end
-if waiting > before then
+if #stored > 0 then
     if redis.call('LPUSH', P .. 'recent', unpack(stored)) > 300 then
         redis.call('LTRIM', P .. 'recent', 0, 99)
     end
     redis.call('ZADD', P .. 'ttl', unpack(expiries))
-    redis.call('HSET', P .. 'stats', 'inQueue', waiting, 'seq', seq, 'hungry', 0,
-        'low', tonumber(stats[6] or 0) + #low)
+    redis.call('HSET', P .. 'stats', 'inQueue', string.format('%.0f', waiting),
+        'seq', string.format('%.0f', seq))
+    if #low > 0 or stats[3] == '1' then
+        redis.call('HSET', P .. 'stats', 'hungry', '0', 'low', tonumber(stats[6] or 0) + #low)
+    end
     if stats[3] == '1' then
         ring(P)
     end

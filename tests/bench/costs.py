@@ -1,0 +1,218 @@
+"""What jobs cost Redis: CPU of the server process, parsing, replies and append-only file included.
+
+`submit`: the submit script for groups of 16 jobs and for one job each, against a bare script (HSET,
+PEXPIRE, LPUSH), all through the same client, which keeps 16 jobs on their way. `job`: a whole job
+(submit, take, renew, finish). The client sends bytes made before and waits for the answers.
+Standard library only."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+
+from targets import INPUT, REDIS, Folder, end, wait_until
+from transitions import Transitions, script_text
+
+BARE = """redis.call('HSET', KEYS[1] .. 'job:' .. ARGV[1], 'input', ARGV[2], 's', 'Q')
+redis.call('PEXPIRE', KEYS[1] .. 'job:' .. ARGV[1], 90000000)
+redis.call('LPUSH', KEYS[1] .. 'q', ARGV[1])
+return 1"""
+DEPTH = 16  # jobs on their way
+PREFIX = "mr:{bench}:"
+RING = 50000  # a round of submits ends with so many waiting at most
+
+
+def cpu_us(pid):
+    """CPU time of all threads in microseconds, to the nanosecond: /proc/PID/stat counts in 10 ms."""
+    total = 0
+    for task in pathlib.Path("/proc/%d/task" % pid).iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total / 1000
+
+
+def command(*args):
+    parts = [str(arg).encode() for arg in args]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts)
+
+
+class Client:
+    """One connection; sends prepared bytes."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.kept = b""
+
+    def ask(self, text, replies):
+        """Sends the commands in `text` and returns their replies."""
+        self.socket.sendall(text)
+        return [self.reply() for _ in range(replies)]
+
+    def line(self):
+        while b"\r\n" not in self.kept:
+            self.kept += self.socket.recv(1 << 18)
+        line, _, self.kept = self.kept.partition(b"\r\n")
+        return line
+
+    def reply(self):
+        line = self.line()
+        kind, rest = line[:1], line[1:]
+        if kind == b"*":
+            return [self.reply() for _ in range(max(int(rest), 0))]
+        if kind == b"$":
+            size = int(rest)
+            if size < 0:
+                return None
+            while len(self.kept) < size + 2:
+                self.kept += self.socket.recv(1 << 18)
+            value, self.kept = self.kept[:size], self.kept[size + 2:]
+            return value
+        if kind == b"-":
+            raise SystemExit("bench: redis says " + rest.decode())
+        return int(rest) if kind == b":" else rest
+
+
+def answers(path):
+    try:
+        socket.socket(socket.AF_UNIX).connect(path)
+        return True
+    except OSError:
+        return False
+
+
+class Server:
+    """A Redis with the settings of `millrace up` and the scripts loaded."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen(REDIS, cwd=folder, stdout=subprocess.DEVNULL)
+        path = os.path.join(folder, "redis.sock")
+        wait_until(lambda: answers(path), "redis")
+        self.client = Client(path)
+        self.sha = {}
+        for name in ("submit", "take", "renew", "finish"):
+            self.load(name, script_text(name))
+        self.load("bare", BARE)
+        self.client.ask(command("HSET", PREFIX + "stats", "ready", 1), 1)  # a worker is up
+
+    def load(self, name, text):
+        self.sha[name] = self.client.ask(command("SCRIPT", "LOAD", text), 1)[0].decode()
+        assert self.sha[name] == hashlib.sha1(text.encode()).hexdigest()
+
+    def eval(self, name, *args):
+        return command("EVALSHA", self.sha[name], 1, PREFIX, *args)
+
+    def spent(self, work):
+        before = cpu_us(self.process.pid)
+        work()
+        return cpu_us(self.process.pid) - before
+
+    def close(self):
+        self.client.socket.close()
+        end(self.process)
+
+
+def new_id(number):
+    digest = hashlib.md5(b"%d" % number).hexdigest()
+    return "%s-%s-4%s-a%s-%s-u1" % (digest[:8], digest[8:12], digest[13:16], digest[17:20], digest[20:])
+
+
+MEMBERS = '"input":' + json.dumps(INPUT, separators=(",", ":"))
+
+
+def arguments(number, **options):
+    return Transitions.submit_args(new_id(number), MEMBERS, waiting_max=10 ** 9,
+                                   token="0123456789abcdef", **options)
+
+
+def submits(server, kind, numbers, **options):
+    """Commands that submit the jobs `numbers`, and how many they are."""
+    if kind == "bare":
+        return b"".join(server.eval("bare", new_id(n), MEMBERS) for n in numbers), len(numbers)
+    if kind == "alone":
+        return b"".join(server.eval("submit", *arguments(n, **options)) for n in numbers), len(numbers)
+    together = [value for n in numbers for value in arguments(n, **options)]
+    return server.eval("submit", *together), 1
+
+
+def groups(first, count):
+    return [range(at, at + DEPTH) for at in range(first, first + count, DEPTH)]
+
+
+def submit_round(kind, count, **options):
+    """CPU microseconds a job."""
+    with Folder() as folder:
+        server = Server(folder)
+        try:
+            texts = [submits(server, kind, group, **options) for group in groups(0, count)]
+            warm = len(texts) // 10
+            for text, replies in texts[:warm]:
+                server.client.ask(text, replies)
+            used = server.spent(lambda: [server.client.ask(*text) for text in texts[warm:]])
+            return used / (DEPTH * (len(texts) - warm))
+        finally:
+            server.close()
+
+
+def script_us(server, name):
+    """Microseconds inside the script, as Redis counts them."""
+    text = server.client.ask(command("INFO", "commandstats"), 1)[0].decode()
+    found = re.search(r"cmdstat_evalsha:calls=(\d+),usec=(\d+)", text)
+    return int(found.group(2)) / int(found.group(1)) if found else 0
+
+
+def bench_submit(options):
+    kinds = {"bare": ("bare", {}), "groups of %d" % DEPTH: ("group", {}), "alone": ("alone", {}),
+             "groups, rate limit": ("group", {"rate": ("run:0123456789abcdef", 10 ** 9)}),
+             "alone, rate limit": ("alone", {"rate": ("run:0123456789abcdef", 10 ** 9)})}
+    found = {name: [] for name in kinds}
+    for number in range(options.rounds):
+        names = list(kinds) if number % 2 else list(reversed(kinds))
+        for name in names:
+            kind, more = kinds[name]
+            found[name].append(submit_round(kind, options.jobs, **more))
+    print("\nRedis CPU for each submit, %d jobs, %d rounds, medians" % (options.jobs, options.rounds))
+    bare = statistics.median(found["bare"])
+    for name, values in found.items():
+        print("%-20s %6.1f us   %5.2f of bare" % (name, statistics.median(values),
+                                                 statistics.median(values) / bare))
+    print("(aim: 1.0 of bare in groups, 1.8 alone)")
+
+
+def whole_job(server, group):
+    """Four steps of the jobs of one group; the agent renews each once."""
+    client, size = server.client, len(group)
+    client.ask(*submits(server, "group", group))
+    reply = client.ask(server.eval("take", "agent-0", 15000, *["worker-%d" % (n % 4) for n in group]), 1)
+    ids = reply[0][1::7]
+    held = [value for job_id in ids for value in (job_id.decode(), 1)]
+    client.ask(server.eval("renew", "agent-0", 15000, *held), 1)
+    results = [value for job_id in ids for value in (job_id.decode(), 1, "C", '"output":{"ok":true}')]
+    done = client.ask(server.eval("finish", *results), 1)[0]
+    if len(done) != size or any(one[0] != 1 for one in done):
+        raise SystemExit("bench: not every job of a group came through")
+
+
+def job_round(count, size):
+    with Folder() as folder:
+        server = Server(folder)
+        try:
+            work = [range(at, at + size) for at in range(0, count, size)]
+            warm = len(work) // 10
+            for group in work[:warm]:
+                whole_job(server, group)
+            used = server.spent(lambda: [whole_job(server, group) for group in work[warm:]])
+            return used / (size * (len(work) - warm))
+        finally:
+            server.close()
+
+
+def bench_job(options):
+    print("\nRedis CPU for a whole job (submit, take, renew, finish), %d rounds, medians"
+          % options.rounds)
+    for size in (DEPTH, 1):
+        found = [job_round(options.jobs // 2, size) for _ in range(options.rounds)]
+        print("groups of %-3d %6.1f us   (aim: 60 under load)" % (size, statistics.median(found)))

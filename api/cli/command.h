@@ -19,5 +19,6 @@ int cmd_health(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_requests(int argc, char **argv);
 int cmd_workers(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 #endif

@@ -28,6 +28,7 @@ static const struct command commands[] = {
      cmd_health},
     {"requests", "list the latest jobs of an endpoint", cmd_requests},
     {"workers", "list the handler processes of an endpoint, or of all", cmd_workers},
+    {"doctor", "examine Redis, scheduler, agents, API and endpoints", cmd_doctor},
 };
 
 static void print_help(void)

@@ -42,6 +42,15 @@ struct settings {
     int64_t drain_timeout_ms;
 };
 
+struct program {
+    struct node node;
+    struct guard guard;
+    struct feed *feed;
+    struct exporter *exporter; /* NULL: not wanted */
+    struct timer drain_timer;
+    uint64_t drain_timeout_ms;
+};
+
 static void settings_load(struct settings *settings, int argc, char **argv)
 {
     const struct config_option options[] = {
@@ -145,20 +154,13 @@ static void on_store_change(void *arg, bool is_ready)
     struct node *node = arg;
     if (is_ready) {
         log_info("store.ready", "bus=%s", node->bus_address);
+        guard_look(&container_of(node, struct program, node)->guard, node->store);
     } else {
         log_warn("store.away", "problem=%s", log_quote(slice_of(store_problem(node->store))));
     }
 }
 
 /* ---- stop ---- */
-
-struct program {
-    struct node node;
-    struct feed *feed;
-    struct exporter *exporter; /* NULL: not wanted */
-    struct timer drain_timer;
-    uint64_t drain_timeout_ms;
-};
 
 static void on_drained(void *arg)
 {
@@ -268,6 +270,7 @@ static void program_start(struct program *program, const struct settings *settin
     node->tails = tails_new(node);
     node->meter = meter_new();
     bus_start(node, settings);
+    guard_init(&program->guard, node->loop, settings->role.guard);
     node->store = store_new(node->loop, &(struct store_config){.url = settings->role.redis,
                                                                .on_change = on_store_change,
                                                                .arg = node});
@@ -300,6 +303,7 @@ static void program_done(struct program *program)
     limits_free(node->limits);
     hooks_free(node->hooks);
     feed_close(program->feed);
+    guard_done(&program->guard);
     store_close(node->store);
     bus_close(node->bus);
     auth_free(node->auth);
@@ -319,7 +323,8 @@ int main(int argc, char **argv)
     program_start(&program, &settings);
     log_info("node.start", "version=%s", MILLRACE_VERSION);
     loop_run(program.node.loop);
+    int status = guard_is_refused(&program.guard) ? 1 : 0;
     program_done(&program);
-    log_info("node.stop", "%s", "");
-    return 0;
+    log_info("node.stop", "status=%d", status);
+    return status;
 }

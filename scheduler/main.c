@@ -23,6 +23,7 @@ struct scheduler {
     struct store *store;
     struct feed *feed;
     struct bus *bus;
+    struct guard guard;
     struct leader leader;
     struct tick tick;
     struct timer resign_timer;
@@ -39,6 +40,7 @@ static void on_stop(int signal, void *arg);
 static void scheduler_start(struct scheduler *scheduler, const struct role *role)
 {
     scheduler->loop = loop_new();
+    guard_init(&scheduler->guard, scheduler->loop, role->guard);
     struct store_config store = {
         .url = role->redis, .on_change = on_store_change, .arg = scheduler};
     scheduler->store = store_new(scheduler->loop, &store);
@@ -69,6 +71,7 @@ static void scheduler_done(struct scheduler *scheduler)
     feed_close(scheduler->feed);
     leader_done(&scheduler->leader);
     tick_done(&scheduler->tick);
+    guard_done(&scheduler->guard);
     store_close(scheduler->store);
     bus_close(scheduler->bus);
     loop_free(scheduler->loop);
@@ -106,7 +109,7 @@ int main(int argc, char **argv)
     }
     scheduler_done(&scheduler);
     log_info("scheduler.stopped", "pid=%d", (int)getpid());
-    return is_listening ? 0 : 1;
+    return is_listening && !guard_is_refused(&scheduler.guard) ? 0 : 1;
 }
 
 /* --- settings --- */
@@ -132,6 +135,7 @@ static void on_store_change(void *arg, bool is_ready)
     struct scheduler *scheduler = arg;
     if (is_ready) {
         log_info("store.ready", "leading=%d", scheduler->leader.epoch != 0);
+        guard_look(&scheduler->guard, scheduler->store);
         leader_reconnected(&scheduler->leader);
         roster_reconnected(&scheduler->tick.roster);
         tick_wake(&scheduler->tick);

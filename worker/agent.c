@@ -70,6 +70,7 @@ static void on_store_change(void *arg, bool is_ready)
         return;
     }
     log_info("store.ready", "slots=%lld", (long long)agent->config.slots);
+    guard_look(&agent->guard, agent->store);
     list_each (at, &agent->groups) { /* what is still held stays ours before others can take it */
         struct group *group = container_of(at, struct group, link);
         lease_renew(group);
@@ -187,6 +188,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
         agent_free(agent);
         return NULL;
     }
+    guard_init(&agent->guard, loop, config->guard);
     struct store_config store = {
         .url = config->redis_url, .on_change = on_store_change, .arg = agent};
     agent->store = store_new(loop, &store);
@@ -421,6 +423,7 @@ void agent_free(struct agent *agent)
     plane_close(agent->plane);
     gate_close(agent->gate);
     bus_close(agent->bus);
+    guard_done(&agent->guard);
     store_close(agent->store);
     reaper_close(agent->reaper);
     fetcher_free(agent->fetcher);

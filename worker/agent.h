@@ -11,6 +11,7 @@
 #include "keeper.h"
 #include "meter.h"
 #include "net/bus.h"
+#include "queue/guard.h"
 #include "queue/queue.h"
 #include "reaper.h"
 
@@ -25,6 +26,7 @@ struct spool;
 struct agent_config {
     const char *id;
     const char *redis_url;
+    enum guard_mode guard;
     int64_t slots;   /* most handler processes, 0 allowed */
     const char *run; /* random, the mark of this agent in the environment of its handlers */
     struct keeper *keeper;
@@ -38,6 +40,7 @@ struct agent {
     struct agent_config config;
     struct loop *loop;
     struct store *store;
+    struct guard guard;
     struct feed *feed;
     struct bus *bus;
     struct gate *gate;

@@ -117,16 +117,18 @@ static int run(const struct agent_config *config, const char *metrics)
         exporter_new(loop, metrics, put_metrics, agent, &exporter) != ERR_OK) {
         role_refuse(PROGRAM, "metrics", metrics, "cannot listen there; choose another address");
     }
+    int status = 1;
     if (agent != NULL) {
         loop_on_stop_signal(loop, on_stop, agent);
         log_info("agent.start", "slots=%lld gpus=%zu", (long long)config->slots,
                  config->gpus->count);
         loop_run(loop);
+        status = guard_is_refused(&agent->guard) ? 1 : 0;
         exporter_close(exporter);
         agent_free(agent);
     }
     loop_free(loop);
-    return agent != NULL ? 0 : 1;
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -147,6 +149,7 @@ int main(int argc, char **argv)
     struct agent_config config = {
         .id = settings.role.node_id,
         .redis_url = settings.role.redis,
+        .guard = settings.role.guard,
         .slots = settings.slots >= 0 ? settings.slots : default_slots(&gpus),
         .run = run_id,
         .keeper = keeper,

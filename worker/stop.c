@@ -116,42 +116,42 @@ void stop_release(struct slot *slot)
 
 /* ---- insisting ---- */
 
-struct survey {
+struct stopped_jobs {
     uint64_t oldest_ms; /* since the first of the stopped jobs was stopped */
     uint64_t newest_ms;
     bool has_stopped, has_others;
     bool is_seen; /* a ping listed a stopped job after its stop */
 };
 
-static struct survey look(struct slot *slot)
+static struct stopped_jobs look(struct slot *slot)
 {
-    struct survey survey = {.newest_ms = UINT64_MAX};
+    struct stopped_jobs stopped = {.newest_ms = UINT64_MAX};
     list_each (at, &slot->jobs) {
         const struct held *held = stopped_at(at);
         if (held == NULL) {
-            survey.has_others = true;
+            stopped.has_others = true;
             continue;
         }
         uint64_t age = now_of(slot) - held->stopped_ms;
-        survey.has_stopped = true;
-        survey.oldest_ms = age > survey.oldest_ms ? age : survey.oldest_ms;
-        survey.newest_ms = age < survey.newest_ms ? age : survey.newest_ms;
-        survey.is_seen = survey.is_seen || held->seen_after_stop_ms > 0;
+        stopped.has_stopped = true;
+        stopped.oldest_ms = age > stopped.oldest_ms ? age : stopped.oldest_ms;
+        stopped.newest_ms = age < stopped.newest_ms ? age : stopped.newest_ms;
+        stopped.is_seen = stopped.is_seen || held->seen_after_stop_ms > 0;
     }
-    return survey;
+    return stopped;
 }
 
-static void insist(struct slot *slot, const struct survey *survey)
+static void insist(struct slot *slot, const struct stopped_jobs *stopped)
 {
-    if (survey->oldest_ms < LADDER_MS || slot->state == SLOT_STOPPING) {
+    if (stopped->oldest_ms < LADDER_MS || slot->state == SLOT_STOPPING) {
         return;
     }
     enum slot_fate fate = slot->fate == FATE_STAY ? FATE_REPLACE : slot->fate;
-    if (!survey->has_others) {
+    if (!stopped->has_others) {
         log_warn("worker.recycle", "worker=%s reason=\"holds on to a job that was stopped\"",
                  slot->worker);
         slot_stop(slot, fate, LADDER_MS);
-    } else if ((survey->is_seen || survey->oldest_ms >= SILENT_MS) &&
+    } else if ((stopped->is_seen || stopped->oldest_ms >= SILENT_MS) &&
                slot->state != SLOT_DRAINING) {
         log_warn("worker.drain", "worker=%s reason=\"holds on to a job that was stopped\"",
                  slot->worker);
@@ -162,14 +162,14 @@ static void insist(struct slot *slot, const struct survey *survey)
 static void stop_step(struct timer *timer)
 {
     struct slot *slot = container_of(timer, struct slot, stop_timer);
-    struct survey survey = look(slot);
-    if (!survey.has_stopped) {
+    struct stopped_jobs stopped = look(slot);
+    if (!stopped.has_stopped) {
         return;
     }
     timer_start(slot->group->agent->loop, timer, TELL_MS, stop_step);
     tell(slot);
-    if (survey.newest_ms < 2 * TELL_MS) {
+    if (stopped.newest_ms < 2 * TELL_MS) {
         poll_answer_all(&slot->takes);
     }
-    insist(slot, &survey);
+    insist(slot, &stopped);
 }

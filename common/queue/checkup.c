@@ -33,6 +33,16 @@ static void find(struct checkup *checkup, const char *what, enum checkup_level l
 /* Of the value shown at most this many bytes: it comes from outside. */
 #define SHOWN_MAX 40
 
+static bool is_plain(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < ' ' || value.ptr[i] > '~' || value.ptr[i] == '"') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct slice field(const struct checkup *checkup, const char *name)
 {
     struct slice rest = checkup->info;
@@ -42,7 +52,7 @@ static struct slice field(const struct checkup *checkup, const char *name)
         if (slice_is(key, name)) {
             value.len -= value.len > 0 && value.ptr[value.len - 1] == '\r' ? 1 : 0;
             value.len = value.len > SHOWN_MAX ? SHOWN_MAX : value.len;
-            return value;
+            return is_plain(value) ? value : SLICE("(unreadable)");
         }
     }
     return SLICE_NONE;
@@ -96,8 +106,8 @@ static void check_durability(struct checkup *checkup)
     int64_t replicas = number(checkup, "connected_slaves");
     if (slice_is(field(checkup, "aof_enabled"), "0")) {
         find(checkup, "durability", CHECKUP_WARN,
-             "the append-only file is off: what was accepted since the last snapshot is lost when "
-             "Redis dies; set appendonly yes (replicas connected: %lld)",
+             "the append-only file is off: when Redis dies, the jobs since its last snapshot are "
+             "lost; set appendonly yes (replicas connected: %lld)",
              (long long)replicas);
     } else {
         find(checkup, "durability", CHECKUP_OK, "append-only file on, replicas connected: %lld",

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "queue/store.h"
 
-enum { COMMON_COUNT = 4 };
+static const char *const checks[] = {"refuse", "warn", NULL}; /* by enum guard_mode */
+
+enum { COMMON_COUNT = 5 };
 
 static void put_options(struct role *role, struct config_option *options)
 {
@@ -21,6 +23,14 @@ static void put_options(struct role *role, struct config_option *options)
          .fallback = "redis://127.0.0.1:6379",
          .help = "redis://[[user]:password@]host[:port][/db] or unix:///path; better given in "
                  "the environment when it holds a password"},
+        {.name = "redis-check",
+         .kind = CONFIG_STRING,
+         .target = &role->redis_check,
+         .argument = "WHAT",
+         .fallback = checks[GUARD_REFUSE],
+         .choices = checks,
+         .help =
+             "about a Redis that is too old or may throw jobs away: end with status 1, or warn"},
         {.name = "node-id",
          .kind = CONFIG_STRING,
          .target = &role->node_id,
@@ -81,6 +91,7 @@ void role_load(struct role *role, const struct config_spec *spec, int argc, char
     (void)config_load(&whole, argc, argv);
     free(options);
     check(role, spec->program);
+    role->guard = strcmp(role->redis_check, checks[GUARD_WARN]) == 0 ? GUARD_WARN : GUARD_REFUSE;
     enum log_level level = LOG_LEVEL_INFO;
     (void)log_level_parse(role->log_level, &level);
     log_init(role->node_id, level);

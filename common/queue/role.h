@@ -6,15 +6,20 @@
 #define QUEUE_ROLE_H
 
 #include "base/config.h"
+#include "queue/guard.h"
 
 struct role {
     const char *redis;     /* a valid URL, see store.h */
     const char *node_id;   /* before role_load(): the default */
     const char *log_level; /* "info" */
     const char *metrics;   /* HOST:PORT, NULL: nowhere */
+    enum guard_mode guard; /* what to do about a Redis that is not fit */
+    /* private */
+    const char *redis_check;
 };
 
-/* Reads --redis, --node-id, --log-level, --metrics and the options of spec, and starts the log. */
+/* Reads --redis, --redis-check, --node-id, --log-level, --metrics and the options of spec, and
+ * starts the log. */
 void role_load(struct role *role, const struct config_spec *spec, int argc, char **argv);
 /* Ends the process: "PROGRAM: --OPTION is "VALUE"; PROBLEM". */
 _Noreturn void role_refuse(const char *program, const char *option, const char *value,

@@ -79,6 +79,13 @@ static void what_may_cost_jobs_is_a_warning(void **state)
     expect("used_memory:94371840\r\nmaxmemory:104857600\r\n", "memory", CHECKUP_OK, "90 of 100");
 }
 
+static void values_that_are_no_plain_text_are_not_shown(void **state)
+{
+    (void)state;
+    expect("maxmemory:1\r\nmaxmemory_policy:a\"b\033[2J\r\n", "eviction", CHECKUP_REFUSE,
+           "(unreadable)");
+}
+
 static void values_from_outside_are_cut(void **state)
 {
     (void)state;
@@ -96,6 +103,7 @@ int main(void)
         cmocka_unit_test(an_old_server_is_refused),
         cmocka_unit_test(eviction_is_refused_where_it_can_happen),
         cmocka_unit_test(what_may_cost_jobs_is_a_warning),
+        cmocka_unit_test(values_that_are_no_plain_text_are_not_shown),
         cmocka_unit_test(values_from_outside_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

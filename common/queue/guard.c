@@ -27,7 +27,7 @@ static void judge(struct guard *guard, const char *node, const struct checkup_fi
     if (finding->level == CHECKUP_REFUSE && guard->mode == GUARD_REFUSE && !guard->has_passed) {
         guard->is_refused = true;
         log_error("store.refused", "redis=%s what=%s problem=\"%s\"", node, finding->what,
-                 finding->text);
+                  finding->text);
     } else if (finding->level != CHECKUP_OK) {
         log_warn("store.unfit", "redis=%s what=%s problem=\"%s\"", node, finding->what,
                  finding->text);

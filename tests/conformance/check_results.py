@@ -22,10 +22,10 @@ def c44(stage):
        is_slow=True)
 def c45(stage):
     endpoint, worker, job_id = stage.running(retention={"asyncSeconds": 6})
-    worker.done(job_id, '{"output": 1}')
     with Timed() as timed:
+        worker.done(job_id, '{"output": 1}')
         gone_after(endpoint, job_id, 15)
-    assert 5 < timed.took < 12  # other checks load the machine
+    assert 5.9 < timed.took < 12  # other checks load the machine
     assert_error(endpoint.get("status", job_id), 404)
     usual, worker, job_id = stage.running()
     worker.done(job_id, "{}")

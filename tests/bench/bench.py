@@ -7,36 +7,24 @@
   idle       memory of idle readers of events
   submit     Redis CPU of a submit, in groups and alone, against a bare script
   job        Redis CPU of a whole job: submit, take, renew, finish
+  status     /status over 64 connections, against a bare server with one HMGET
+  parked     10 000 status-sync requests on one node: memory, CPU, end to answer
+  depth      /run and cancel with 1 000 000 jobs queued and with none; Redis memory a job
 
 Every round starts on an empty Redis with the same settings. Standard library only."""
 
 import argparse
 import pathlib
-import re
 import socket
 import statistics
-import subprocess
 import sys
 import time
 
+import clients
 import costs
 import streams
-from targets import ROOT, Folder, Millrace, Reference, parked_document, request, wait_until
-
-import processes
-
-
-def load(build, target, connections, seconds):
-    """One round of /run: answers a second, percentiles, CPU microseconds a request."""
-    before = {name: processes.cpu_seconds([pid]) for name, pid in target.pids.items()}
-    done = subprocess.run([build / "bench/load", str(target.port), str(connections), str(seconds)],
-                          input=request(target, "run"), capture_output=True, check=True)
-    answers, refused, took, p50, p99 = done.stdout.split()
-    if int(refused):
-        sys.exit("bench: %s of %s answers were not 200" % (refused.decode(), answers.decode()))
-    used = {name: (processes.cpu_seconds([pid]) - before[name]) * 1e6 / int(answers)
-            for name, pid in target.pids.items()}
-    return {"rate": int(answers) / float(took), "p50": int(p50), "p99": int(p99), **used}
+from targets import (ROOT, Folder, Millrace, Reference, exchange, measure, parked_document, request,
+                     wait_until)
 
 
 def bench_run(options):
@@ -48,9 +36,9 @@ def bench_run(options):
                           Millrace(options.build, folder, "--agents", "0",
                                    document=parked_document()))
                 try:
-                    load(options.build, target, options.connections, 0.5)
-                    rounds[name].append(load(options.build, target, options.connections,
-                                             options.seconds))
+                    measure(options.build, target, request(target, "run"), options.connections, 0.5)
+                    rounds[name].append(measure(options.build, target, request(target, "run"),
+                                                options.connections, options.seconds))
                 finally:
                     target.close()
     print("\n/run stored in Redis, %d connections, %d rounds of %g s, medians"
@@ -65,19 +53,6 @@ def bench_run(options):
                                                           m["p99"] / 1000, m["server"], m["redis"]))
     print("%-10s %9.0f %%   (aim: 85 %%)" % (
         "ratio", 100 * medians["millrace"]["rate"] / medians["reference"]["rate"]))
-
-
-def exchange(connection, text):
-    """One request and its answer on a keep-alive connection; the body."""
-    connection.sendall(text)
-    answer = connection.recv(65536)
-    while b"\r\n\r\n" not in answer:
-        answer += connection.recv(65536)
-    head, _, body = answer.partition(b"\r\n\r\n")
-    length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head).group(1))
-    while len(body) < length:
-        body += connection.recv(65536)
-    return body
 
 
 def bench_runsync(options):
@@ -122,7 +97,8 @@ def bench_idle(options):
 
 
 BENCHES = {"run": bench_run, "runsync": bench_runsync, "stream": bench_stream, "idle": bench_idle,
-           "submit": costs.bench_submit, "job": costs.bench_job}
+           "submit": costs.bench_submit, "job": costs.bench_job, "status": clients.bench_status,
+           "parked": clients.bench_parked, "depth": clients.bench_depth}
 
 
 def main():
@@ -134,6 +110,9 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--samples", type=int, default=3000)
     parser.add_argument("--readers", type=int, default=10000)
+    parser.add_argument("--ends", type=int, default=300, help="jobs that end while others wait")
+    parser.add_argument("--queued", type=int, default=clients.FULL)
+    parser.add_argument("--depth-connections", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=40000)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     options = parser.parse_args()

@@ -1,11 +1,13 @@
-/* The bare server that Millrace's /run is measured against: epoll, one Redis connection, the same
- * script (one EVALSHA a request), the input sliced out of the body, one flush a loop turn. It
- * checks nothing: what it leaves out is what a whole server costs.
+/* The bare server that Millrace is measured against: epoll, one Redis connection, one command a
+ * request, one flush a loop turn. It checks nothing: what it leaves out is what a whole server
+ * costs.
  *
- *   reference REDIS-SOCKET SCRIPT-FILE ARGUMENT...
+ *   reference run REDIS-SOCKET SCRIPT-FILE ARGUMENT...
+ *   reference status REDIS-SOCKET
  *
- * The arguments are those of the script that follow the job's id and members. Prints its port and
- * serves until it is ended. */
+ * run: the same script (one EVALSHA), the input sliced out of the body; the arguments are those of
+ * the script that follow the job's id and members. status: one HMGET of the job whose id ends the
+ * path. Prints its port and serves until it is ended. */
 #include <hiredis/hiredis.h>
 #include <sys/random.h>
 
@@ -14,13 +16,22 @@
 #define CONNECTIONS_MAX 1024
 #define EVENTS_MAX 256
 #define SHA_LEN 40
+#define ID_SIZE 64
 
 struct client {
     int fd;
     struct bytes in, out;
 };
 
+struct server;
+struct work {
+    const char *name;
+    void (*ask)(struct server *server, struct client *client, size_t head, size_t body);
+    void (*answer)(const redisReply *reply, const char *id, struct bytes *out);
+};
+
 struct server {
+    const struct work *work;
     int epoll, listener, redis;
     char sha[SHA_LEN + 1];
     char **rest; /* arguments of the script after id and members, the same for all */
@@ -28,7 +39,7 @@ struct server {
     struct bytes to_redis;
     redisReader *reader;
     struct client *waiting[CONNECTIONS_MAX]; /* ring: who gets the next reply */
-    char ids[CONNECTIONS_MAX][40];           /* the id that goes with it */
+    char ids[CONNECTIONS_MAX][ID_SIZE];      /* the id that goes with it */
     unsigned first, count;
 };
 
@@ -56,18 +67,25 @@ static void make_id(char *ret_id)
     }
     const uint8_t *r = pool + used;
     used += 16;
-    (void)snprintf(ret_id, 40,
+    (void)snprintf(ret_id, ID_SIZE,
                    "%02x%02x%02x%02x-%02x%02x-4%01x%02x-a%01x%02x-%02x%02x%02x%02x%02x%02x-u1",
                    r[0], r[1], r[2], r[3], r[4], r[5], r[6] & 15, r[7], r[8] & 15, r[9], r[10],
                    r[11], r[12], r[13], r[14], r[15]);
 }
 
-/* The members of the body are what lies between its outer braces. */
-static void submit(struct server *server, struct client *client, const char *body, size_t len)
+/* Room for the id of the job that this client asks about. */
+static char *enqueue(struct server *server, struct client *client)
 {
     unsigned slot = (server->first + server->count++) % CONNECTIONS_MAX;
-    char *id = server->ids[slot];
     server->waiting[slot] = client;
+    return server->ids[slot];
+}
+
+/* The members of the body are what lies between its outer braces. */
+static void run_ask(struct server *server, struct client *client, size_t head, size_t len)
+{
+    const char *body = client->in.ptr + head;
+    char *id = enqueue(server, client);
     make_id(id);
     struct bytes *out = &server->to_redis;
     bytes_printf(out, "*%d\r\n$7\r\nEVALSHA\r\n", server->rest_count + 6);
@@ -80,6 +98,64 @@ static void submit(struct server *server, struct client *client, const char *bod
         put_text(out, server->rest[i]);
     }
 }
+
+static void put_answer(struct bytes *out, const char *status, const char *body, int len)
+{
+    bytes_printf(out, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+                 status, len);
+    bytes_put(out, body, (size_t)len);
+}
+
+static void run_answer(const redisReply *reply, const char *id, struct bytes *out)
+{
+    bool is_stored = reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer == 1;
+    char body[128];
+    int len = snprintf(body, sizeof(body), "{\"id\":\"%s\",\"status\":\"IN_QUEUE\"}", id);
+    put_answer(out, is_stored ? "200 OK" : "500 Error", body, len);
+}
+
+static void status_ask(struct server *server, struct client *client, size_t head, size_t len)
+{
+    (void)head;
+    (void)len;
+    const char *line = client->in.ptr, *end = strstr(line + 5, " HTTP/");
+    const char *from = end;
+    while (from > line && from[-1] != '/') {
+        from--;
+    }
+    char *id = enqueue(server, client);
+    (void)snprintf(id, ID_SIZE, "%.*s", (int)(end - from), from);
+    struct bytes *out = &server->to_redis;
+    bytes_printf(out, "*10\r\n$5\r\nHMGET\r\n$%zu\r\nmr:{bench}:job:%s\r\n", 15 + strlen(id), id);
+    static const char *const fields[] = {"s", "a", "t0", "t1", "t2", "w", "r", "tk"};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        put_text(out, fields[i]);
+    }
+}
+
+static long long number_of(const redisReply *reply)
+{
+    return reply->str != NULL ? strtoll(reply->str, NULL, 10) : 0;
+}
+
+static void status_answer(const redisReply *reply, const char *id, struct bytes *out)
+{
+    redisReply *const *field = reply->element;
+    bool is_known = reply->type == REDIS_REPLY_ARRAY && field[0]->str != NULL;
+    char body[256];
+    int len = is_known ? snprintf(body, sizeof(body),
+                                  "{\"delayTime\":%lld,\"executionTime\":%lld,\"id\":\"%s\","
+                                  "\"status\":\"%s\",\"workerId\":\"%s\"}",
+                                  number_of(field[3]) - number_of(field[2]),
+                                  number_of(field[4]) - number_of(field[3]), id,
+                                  field[0]->str[0] == 'C' ? "COMPLETED" : "IN_QUEUE",
+                                  field[5]->str != NULL ? field[5]->str : "")
+                       : 0;
+    put_answer(out, is_known ? "200 OK" : "404 Not Found", body, len);
+}
+
+static const struct work works[] = {{"run", run_ask, run_answer},
+                                    {"status", status_ask, status_answer}};
 
 static void drop_client(struct client *client)
 {
@@ -95,7 +171,7 @@ static void on_client(struct server *server, struct client *client)
         return;
     }
     while (message_complete(&client->in, &head, &body)) {
-        submit(server, client, client->in.ptr + head, body);
+        server->work->ask(server, client, head, body);
         bytes_drop(&client->in, head + body);
     }
 }
@@ -110,12 +186,7 @@ static void answer(struct server *server, const redisReply *reply)
         (void)fprintf(stderr, "reference: %s\n", reply->str);
         exit(1);
     }
-    bool is_stored = reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer == 1;
-    char body[128];
-    int len = snprintf(body, sizeof(body), "{\"id\":\"%s\",\"status\":\"IN_QUEUE\"}", id);
-    bytes_printf(&client->out,
-                 "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-                 is_stored ? "200 OK" : "500 Error", len, body);
+    server->work->answer(reply, id, &client->out);
     if (client->fd >= 0) {
         bytes_flush(&client->out, client->fd);
     }
@@ -216,16 +287,21 @@ int main(int argc, char **argv)
 {
     static struct server server;
     int port;
-    if (argc < 3) {
-        (void)fprintf(stderr, "usage: reference REDIS-SOCKET SCRIPT-FILE ARGUMENT...\n");
+    bool is_run = argc > 3 && strcmp(argv[1], works[0].name) == 0;
+    if (!is_run && (argc != 3 || strcmp(argv[1], works[1].name) != 0)) {
+        (void)fprintf(stderr, "usage: reference run REDIS-SOCKET SCRIPT-FILE ARGUMENT...\n"
+                              "       reference status REDIS-SOCKET\n");
         return 2;
     }
-    server.rest = argv + 3;
-    server.rest_count = argc - 3;
+    server.work = &works[is_run ? 0 : 1];
     server.epoll = epoll_create1(0);
     server.reader = redisReaderCreate();
-    server.redis = connect_redis(argv[1]);
-    load_script(&server, argv[2]);
+    server.redis = connect_redis(argv[2]);
+    if (is_run) {
+        load_script(&server, argv[3]);
+        server.rest = argv + 4;
+        server.rest_count = argc - 4;
+    }
     server.listener = listen_anywhere(&port);
     watch(server.epoll, server.redis, &server.redis);
     watch(server.epoll, server.listener, &server.listener);

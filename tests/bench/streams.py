@@ -131,17 +131,16 @@ def resident_kb(pid):
     return 0
 
 
-def open_reader(target, job_id):
+def open_request(target, path):
     connection = socket.create_connection(("127.0.0.1", target.port))
-    connection.sendall(("GET /v2/bench/events/%s HTTP/1.1\r\nHost: h\r\n%s\r\n"
-                        % (job_id, target.headers)).encode())
+    connection.sendall(("GET %s HTTP/1.1\r\nHost: h\r\n%s\r\n" % (path, target.headers)).encode())
     return connection
 
 
 def idle_readers(target, count, ids):
     """Memory of the node for each reader, then CPU of node and Redis while nothing happens."""
     before = resident_kb(target.pids["server"])
-    readers = [open_reader(target, ids[n % len(ids)]) for n in range(count)]
+    readers = [open_request(target, "/v2/bench/events/" + ids[n % len(ids)]) for n in range(count)]
     for reader in readers:
         while b"IN_QUEUE" not in reader.recv(65536):
             pass

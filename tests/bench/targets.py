@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests/lib"))
 
+import processes  # noqa: E402
+from resp import Client, answers, command  # noqa: E402
 from transitions import Transitions, script_text  # noqa: E402
 
 REDIS = ["redis-server", "--port", "0", "--unixsocket", "redis.sock", "--dir", ".", "--appendonly",
@@ -48,17 +51,22 @@ def wait_until(condition, what, seconds=30):
 
 
 class Reference:
-    """The bare server on a Redis of its own."""
+    """The bare server on a Redis of its own. work: run, or status of the job in `record`."""
 
-    def __init__(self, build, folder):
+    def __init__(self, build, folder, work="run", record=None):
         self.redis = subprocess.Popen(REDIS, cwd=folder, stdout=subprocess.DEVNULL)
         path = os.path.join(folder, "redis.sock")
-        wait_until(lambda: os.path.exists(path), "redis")
-        script = os.path.join(folder, "submit.lua")
-        pathlib.Path(script).write_text(script_text("submit"))
-        arguments = Transitions.submit_args("", "", waiting_max=500000, token="0123456789abcdef")
-        self.server = subprocess.Popen([build / "bench/reference", path, script,
-                                        *map(str, arguments[2:])],
+        wait_until(lambda: answers(path), "redis")
+        self.redis_client = Client(path)
+        more = []
+        if work == "run":
+            more = [os.path.join(folder, "submit.lua")]
+            pathlib.Path(more[0]).write_text(script_text("submit"))
+            more += map(str, Transitions.submit_args("", "", waiting_max=500000,
+                                                     token="0123456789abcdef")[2:])
+        else:
+            self.redis_client.ask(command("HSET", *record), 1)
+        self.server = subprocess.Popen([build / "bench/reference", work, path, *more],
                                        stdout=subprocess.PIPE, text=True)
         self.port = int(self.server.stdout.readline())
         self.pids = {"server": self.server.pid, "redis": self.redis.pid}
@@ -86,6 +94,7 @@ class Millrace:
         self.port = int(found.group(1))
         self.key = pathlib.Path(folder, "d/api-key").read_text().strip()
         self.headers = "Authorization: Bearer %s\r\n" % self.key
+        self.redis_path = os.path.join(folder, "d/redis/redis.sock")
         run = pathlib.Path(folder, "d/run")
         self.pids = {"server": int((run / "api-0.pid").read_text()),
                      "redis": int((run / "redis.pid").read_text())}
@@ -104,3 +113,29 @@ def request(target, operation):
 def parked_document():
     return {"id": "bench", "workersMin": 0, "workersMax": 1000, "limits": "off",
             "handler": {"library": "noop.so"}}
+
+
+def measure(build, target, text, connections, seconds):
+    """One round of one request: answers a second, percentiles, CPU microseconds a request."""
+    before = {name: processes.cpu_seconds([pid]) for name, pid in target.pids.items()}
+    done = subprocess.run([build / "bench/load", str(target.port), str(connections), str(seconds)],
+                          input=text, capture_output=True, check=True)
+    answers, refused, took, p50, p99 = done.stdout.split()
+    if int(refused):
+        sys.exit("bench: %s of %s answers were not 200" % (refused.decode(), answers.decode()))
+    used = {name: (processes.cpu_seconds([pid]) - before[name]) * 1e6 / int(answers)
+            for name, pid in target.pids.items()}
+    return {"rate": int(answers) / float(took), "p50": int(p50), "p99": int(p99), **used}
+
+
+def exchange(connection, text):
+    """One request and its answer on a keep-alive connection; the body."""
+    connection.sendall(text)
+    answer = connection.recv(65536)
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(65536)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head).group(1))
+    while len(body) < length:
+        body += connection.recv(65536)
+    return body

@@ -23,10 +23,17 @@ def prefix(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def flags():
-    """flags[PROGRAM] is the set of its flags, as its --help tells them."""
+def defaults():
+    """defaults[PROGRAM][FLAG]: the default or None, as its --help tells it."""
     if not (BUILD / "millrace").exists():
         pytest.skip("%s is not built" % BUILD)
     texts = {name: subprocess.run([str(BUILD / name), "--help"], capture_output=True, text=True,
                                   check=True).stdout for name in PROGRAMS}
-    return {name: set(re.findall(r"^  (--[a-z-]+)", text, re.M)) for name, text in texts.items()}
+    return {name: {flag: (re.search(r"\[default=([^\]]*)\]", rest) or [None, None])[1]
+                   for flag, rest in re.findall(r"^  (--[a-z-]+)(.*?)(?=^  --|\Z)", text, re.M | re.S)}
+            for name, text in texts.items()}
+
+
+@pytest.fixture(scope="session")
+def flags(defaults):
+    return {name: set(found) for name, found in defaults.items()}

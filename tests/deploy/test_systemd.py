@@ -89,12 +89,14 @@ def test_units_and_settings_name_real_flags(prefix, flags):
         assert unknown_variables(common + own, flags[program]) == []
 
 
-def test_a_stopped_agent_may_finish_its_jobs(prefix):
-    """As long as a job may run when its endpoint does not say otherwise, and the stop itself."""
+def test_a_stopped_program_may_finish_what_it_has(prefix, defaults):
+    """An agent as long as a job may run when its endpoint does not say otherwise."""
     worker = service(prefix, "millrace-worker")
     source = (ROOT / "common/queue/endpoint.c").read_text()
     default_ms = int(re.search(r"execution_timeout_ms = (\d+)", source).group(1))
     assert int(worker["TimeoutStopSec"][0]) >= default_ms / 1000 + 30
+    node = service(prefix, "millrace-api@")
+    assert int(node["TimeoutStopSec"][0]) > int(defaults["millrace-api"]["--drain-timeout-ms"]) / 1000
     assert worker["KillMode"] == ["mixed"] and worker["OOMPolicy"] == ["continue"]
 
 

@@ -13,9 +13,10 @@
 
 #include "base/log.h"
 #include "boot.h"
+#include "cards.h"
 #include "gate.h"
-#include "gpu/gpu.h"
 #include "group.h"
+#include "label.h"
 #include "net/fetch.h"
 #include "plane.h"
 #include "spool.h"
@@ -39,9 +40,12 @@ static char *describe(const struct agent *agent)
     struct buf out = BUF_INIT;
     buf_put_str(&out, "{\"host\":");
     buf_put_json_str(&out, slice_of(agent->host));
-    buf_printf(&out, ",\"slots\":%lld,\"pid\":%d,\"version\":\"" MILLRACE_VERSION "\",\"gpus\":",
+    buf_printf(&out, ",\"machine\":\"%s\"", agent->machine);
+    buf_printf(&out, ",\"slots\":%lld,\"pid\":%d,\"version\":\"" MILLRACE_VERSION "\",",
                agent->is_stopping ? 0LL : (long long)agent->config.slots, (int)getpid());
-    gpus_put_json(agent->config.gpus, &out);
+    cards_put_json(agent->cards, &out);
+    buf_put_str(&out, ",\"labels\":");
+    labels_put_json(agent->config.labels, &out);
     buf_put_str(&out, ",\"cache\":");
     cache_put_json(&agent->cache, &out);
     buf_put_str(&out, ",\"lb\":");
@@ -182,7 +186,9 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     if (gethostname(agent->host, sizeof(agent->host) - 1) != 0) {
         agent->host[0] = '\0';
     }
+    machine_id(agent->host, agent->machine);
     agent->reaper = reaper_new(loop);
+    agent->cards = cards_new(agent, config->cards);
     agent->fetcher = fetcher_new(loop);
     if (!open_doors(agent)) {
         agent_free(agent);
@@ -333,6 +339,7 @@ void agent_stop(struct agent *agent)
     agent_describe(agent); /* no slots: nobody assigns anything any more */
     boot_free(agent->boot);
     agent->boot = NULL;
+    cards_stop(agent->cards);
     if (agent->is_booted) {
         beat_start(agent);
     }
@@ -360,7 +367,7 @@ static void goodbye_over(struct timer *timer)
 
 void agent_check_stopped(struct agent *agent)
 {
-    if (!agent->is_stopping || agent_slot_count(agent) > 0 ||
+    if (!agent->is_stopping || agent_slot_count(agent) > 0 || !cards_are_idle(agent->cards) ||
         store_call_is_waiting(&agent->goodbye_call)) {
         return;
     }
@@ -420,6 +427,7 @@ void agent_free(struct agent *agent)
     list_each_safe (at, &agent->groups) {
         group_free(container_of(at, struct group, link));
     }
+    cards_free(agent->cards);
     plane_close(agent->plane);
     gate_close(agent->gate);
     bus_close(agent->bus);

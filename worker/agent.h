@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "cache.h"
 #include "keeper.h"
+#include "machine.h"
 #include "meter.h"
 #include "net/bus.h"
 #include "queue/guard.h"
@@ -16,9 +17,10 @@
 #include "reaper.h"
 
 struct boot;
+struct cards;
+struct cards_config;
 struct fetcher;
 struct gate;
-struct gpus;
 struct plane;
 struct group;
 struct spool;
@@ -30,10 +32,11 @@ struct agent_config {
     int64_t slots;   /* most handler processes, 0 allowed */
     const char *run; /* random, the mark of this agent in the environment of its handlers */
     struct keeper *keeper;
-    struct gpus *gpus;
-    const char *spool_dir; /* NULL: what Redis cannot take waits in memory */
-    size_t spool_max;      /* bytes */
-    const char *lb;        /* HOST:PORT of the gate */
+    const struct cards_config *cards;
+    const struct config_strings *labels; /* "KEY=VALUE" */
+    const char *spool_dir;               /* NULL: what Redis cannot take waits in memory */
+    size_t spool_max;                    /* bytes */
+    const char *lb;                      /* HOST:PORT of the gate */
 };
 
 struct agent {
@@ -47,12 +50,14 @@ struct agent {
     struct fetcher *fetcher; /* to the HTTP servers of `server` handlers */
     struct plane *plane;
     struct reaper *reaper;
+    struct cards *cards;
     struct spool *spool; /* NULL without a folder for it */
     struct list groups;  /* group.link */
     struct meter meter;
     struct cache cache;
     struct map workers; /* slot.node, by worker id: whom the plane may answer */
     char host[256];
+    char machine[MACHINE_ID_SIZE];
     char *description;     /* JSON for the beat; NULL: to be made anew */
     size_t buffered_bytes; /* results and chunks not stored yet */
     bool is_booted;        /* what an earlier agent of this name held has been given back */

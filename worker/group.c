@@ -4,6 +4,7 @@
 #include "group.h"
 
 #include "base/log.h"
+#include "cards.h"
 #include "slot.h"
 
 #define CONF_RETRY_MS 1000
@@ -142,10 +143,14 @@ static int64_t counted(const struct group *group)
     return count;
 }
 
-/* How much would be lost if the slot went; the smallest goes first. */
+/* How much would be lost if the slot went; the smallest goes first. One whose card is ill has to go
+ * whatever it does. */
 static size_t worth(const struct slot *slot)
 {
-    return slot->state <= SLOT_STARTING ? slot->state : 2 + slot_job_count(slot);
+    if (!cards_are_well(slot->group->agent->cards, slot->cards, slot->card_count)) {
+        return 0;
+    }
+    return 1 + (slot->state <= SLOT_STARTING ? slot->state : 2 + slot_job_count(slot));
 }
 
 static struct slot *cheapest(const struct group *group)

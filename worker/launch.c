@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/id.h"
+#include "cards.h"
 #include "env.h"
-#include "gpu/gpu.h"
 #include "plane.h"
 #include "server.h"
 
@@ -30,11 +30,28 @@ void launch_identity(struct slot *slot)
     id_hex(slot->token, 24);
 }
 
+/* The directory of the agent's executable, "." when it cannot be told. */
+static char *exe_dir(void)
+{
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    while (len > 0 && path[len - 1] != '/') {
+        len--;
+    }
+    return len > 1 ? xstrndup(path, (size_t)len - 1) : xstrdup(".");
+}
+
+char *launch_beside(const char *program)
+{
+    AUTO_STR dir = exe_dir();
+    AUTO_STR path = xasprintf("%s/%s", dir, program);
+    return access(path, X_OK) == 0 ? steal(path) : xstrdup(program);
+}
+
 void launch_free_argv(char **argv)
 {
     env_free(argv);
 }
-AUTO_DEFINE(launch_free_argv, char **)
 
 static char *find_library(const char *name, const char *exe_dir)
 {
@@ -82,11 +99,7 @@ static char **library_argv(const struct endpoint *endpoint, const char *exe_dir,
         return NULL;
     }
     char **argv = xcalloc(3, sizeof(*argv));
-    argv[0] = xasprintf("%s/millrace-handler", exe_dir);
-    if (access(argv[0], X_OK) != 0) {
-        free(argv[0]);
-        argv[0] = xstrdup("millrace-handler");
-    }
+    argv[0] = launch_beside("millrace-handler");
     argv[1] = steal(path);
     return argv;
 }
@@ -117,22 +130,11 @@ char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct 
     return argv;
 }
 
-/* The directory of the agent's executable, "." when it cannot be told. */
-static char *exe_dir(void)
-{
-    char path[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    while (len > 0 && path[len - 1] != '/') {
-        len--;
-    }
-    return len > 1 ? xstrndup(path, (size_t)len - 1) : xstrdup(".");
-}
-
 /* Without cards in the machine CUDA_VISIBLE_DEVICES stays as it is; with cards a process sees its
  * own and no other, so none when it asked for none. */
 static char *cuda_of(const struct slot *slot)
 {
-    const struct gpus *gpus = slot->group->agent->config.gpus;
+    const struct gpus *gpus = slot->group->agent->config.cards->gpus;
     if (gpus->count == 0) {
         return NULL;
     }
@@ -155,7 +157,8 @@ static char **launch_env(const struct slot *slot, const char *exe_dir)
         .run = agent->config.run,
         .host = agent->host,
         .port = plane_port(agent->plane),
-        .gpu_name = slot->card_count > 0 ? agent->config.gpus->items[slot->cards[0]].name : "",
+        .gpu_name =
+            slot->card_count > 0 ? agent->config.cards->gpus->items[slot->cards[0]].name : "",
         .cuda = cuda,
         .python = python,
         .server_port = slot->server != NULL ? slot->server->port : 0,

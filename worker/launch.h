@@ -8,9 +8,13 @@
 void launch_identity(struct slot *slot);
 /* Spawns; problem says why it could not. The slot's cards are given already. */
 enum err launch_process(struct slot *slot, struct buf *problem);
+/* Path of a program that lies beside the agent's own executable, or its name, to be found in PATH.
+ */
+char *launch_beside(const char *program);
 /* NULL-terminated argv for the endpoint; free with launch_free_argv(). Pure but for file lookups.
  */
 char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct buf *problem);
 void launch_free_argv(char **argv);
+AUTO_DEFINE(launch_free_argv, char **)
 
 #endif

@@ -5,8 +5,10 @@
 #include "agent.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "cards.h"
 #include "env.h"
-#include "gpu/gpu.h"
+#include "fitness.h"
+#include "label.h"
 #include "net/exporter.h"
 #include "queue/role.h"
 
@@ -14,14 +16,82 @@
 
 struct settings {
     struct role role;
-    const char *fake_gpus, *lb, *spool;
+    const char *lb, *spool;
     int64_t slots; /* -1: by the machine */
     int64_t spool_max_mb;
+    struct config_strings labels;
+    const char *fake_gpus, *gpu_check;
+    int64_t gpu_check_s, gpu_retry_s, gpu_held_mb;
+    const char *gpu; /* for --check-gpu */
+    bool check_gpu, json;
 };
+
+#define CARD_OPTIONS 8
+
+static void put_card_options(struct settings *settings, struct config_option *out)
+{
+    static const char *const on_off[] = {"on", "off", NULL};
+    const struct config_option options[CARD_OPTIONS] = {
+        {.name = "gpu-check",
+         .kind = CONFIG_STRING,
+         .target = &settings->gpu_check,
+         .argument = "WORD",
+         .fallback = "on",
+         .choices = on_off,
+         .help = "whether each card is checked before its first use and after a trouble"},
+        {.name = "gpu-check-s",
+         .kind = CONFIG_INT,
+         .target = &settings->gpu_check_s,
+         .argument = "SECONDS",
+         .fallback = "120",
+         .min = 1,
+         .max = 3600,
+         .help = "time limit of a check"},
+        {.name = "gpu-retry-s",
+         .kind = CONFIG_INT,
+         .target = &settings->gpu_retry_s,
+         .argument = "SECONDS",
+         .fallback = "30",
+         .min = 1,
+         .max = 86400,
+         .help = "until a card that failed is tried again; doubles with each failure, up to 64 "
+                 "times that"},
+        {.name = "gpu-held-mb",
+         .kind = CONFIG_INT,
+         .target = &settings->gpu_held_mb,
+         .argument = "MB",
+         .fallback = "1024",
+         .max = 1048576,
+         .help = "memory that a card without any process may hold; with more it is not used"},
+        {.name = "check-gpu",
+         .kind = CONFIG_FLAG,
+         .target = &settings->check_gpu,
+         .help = "check the cards of this machine, print the result and end: 0 fit, 1 not fit, 3 "
+                 "cannot be checked"},
+        {.name = "gpu",
+         .kind = CONFIG_STRING,
+         .target = &settings->gpu,
+         .argument = "UUID|INDEX",
+         .help = "with --check-gpu: this card only"},
+        {.name = "json",
+         .kind = CONFIG_FLAG,
+         .target = &settings->json,
+         .help = "with --check-gpu: a line of JSON for each card"},
+        {.name = "fake-gpus",
+         .kind = CONFIG_STRING,
+         .target = &settings->fake_gpus,
+         .argument = "FILE",
+         .help = "cards as lines \"UUID NAME MEMORY_MIB [KEY=VALUE...]\" instead of the machine's, "
+                 "for tests"},
+    };
+    memcpy(out, options, sizeof(options));
+}
+
+#define BASE_OPTIONS 5
 
 static void load(struct settings *settings, int argc, char **argv)
 {
-    const struct config_option options[] = {
+    struct config_option options[BASE_OPTIONS + CARD_OPTIONS] = {
         {.name = "slots",
          .kind = CONFIG_INT,
          .target = &settings->slots,
@@ -50,12 +120,13 @@ static void load(struct settings *settings, int argc, char **argv)
          .help =
              "where API nodes bring requests of load-balancing endpoints; they must reach HOST; "
              "port 0 picks one"},
-        {.name = "fake-gpus",
-         .kind = CONFIG_STRING,
-         .target = &settings->fake_gpus,
-         .argument = "FILE",
-         .help = "cards as lines \"UUID NAME MEMORY_MIB\" instead of the machine's"},
+        {.name = "label",
+         .kind = CONFIG_STRINGS,
+         .target = &settings->labels,
+         .argument = "KEY=VALUE",
+         .help = "what endpoints may ask of a machine"},
     };
+    put_card_options(settings, options + BASE_OPTIONS);
     const struct config_spec spec = {
         .program = PROGRAM,
         .summary = "Runs the handler processes of one machine.",
@@ -78,15 +149,41 @@ static const char *host_id(void)
     return name;
 }
 
-static void read_gpus(const struct settings *settings, struct gpus *gpus)
+static void check_labels(const struct settings *settings)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    const char *bad = labels_check(&settings->labels, &problem);
+    if (bad != NULL) {
+        AUTO_STR text = buf_take_str(&problem);
+        role_refuse(PROGRAM, "label", bad, text);
+    }
+}
+
+static struct gpu_source *read_gpus(const struct settings *settings, struct gpus *gpus)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
     if (settings->fake_gpus == NULL) {
-        gpus_read_nvml(gpus);
-    } else if (gpus_read_file(gpus, settings->fake_gpus, &problem) != ERR_OK) {
+        return source_nvml(gpus);
+    }
+    struct gpu_source *source = source_file(gpus, settings->fake_gpus, &problem);
+    if (source == NULL) {
         AUTO_STR text = buf_take_str(&problem);
         role_refuse(PROGRAM, "fake-gpus", settings->fake_gpus, text);
     }
+    return source;
+}
+
+static struct cards_config cards_of(const struct settings *settings, struct gpus *gpus)
+{
+    return (struct cards_config){
+        .gpus = gpus,
+        .source = read_gpus(settings, gpus),
+        .is_checking = strcmp(settings->gpu_check, "on") == 0,
+        .fake = settings->fake_gpus,
+        .limit_ms = (uint64_t)settings->gpu_check_s * 1000,
+        .rules = {.held_max = settings->gpu_held_mb << 20,
+                  .retry_ms = (uint64_t)settings->gpu_retry_s * 1000},
+    };
 }
 
 static int64_t default_slots(const struct gpus *gpus)
@@ -105,6 +202,7 @@ static void put_metrics(struct buf *out, void *arg)
 {
     struct agent *agent = arg;
     meter_put(&agent->meter, out);
+    cards_put_metrics(agent->cards, out);
 }
 
 /* metrics: NULL for nowhere. */
@@ -121,7 +219,7 @@ static int run(const struct agent_config *config, const char *metrics)
     if (agent != NULL) {
         loop_on_stop_signal(loop, on_stop, agent);
         log_info("agent.start", "slots=%lld gpus=%zu", (long long)config->slots,
-                 config->gpus->count);
+                 config->cards->gpus->count);
         loop_run(loop);
         status = guard_is_refused(&agent->guard) ? 1 : 0;
         exporter_close(exporter);
@@ -129,6 +227,34 @@ static int run(const struct agent_config *config, const char *metrics)
     }
     loop_free(loop);
     return status;
+}
+
+static int check_gpus(const struct settings *settings, const struct cards_config *cards,
+                      struct keeper *keeper)
+{
+    const struct fitness_spec spec = {cards, keeper, settings->gpu, settings->json};
+    int status = fitness_run(&spec);
+    source_close(cards->source);
+    return status;
+}
+
+static int serve(const struct settings *settings, const struct cards_config *cards,
+                 struct keeper *keeper, const char *run_id)
+{
+    const struct agent_config config = {
+        .id = settings->role.node_id,
+        .redis_url = settings->role.redis,
+        .guard = settings->role.guard,
+        .slots = settings->slots >= 0 ? settings->slots : default_slots(cards->gpus),
+        .run = run_id,
+        .keeper = keeper,
+        .cards = cards,
+        .labels = &settings->labels,
+        .spool_dir = settings->spool,
+        .lb = settings->lb,
+        .spool_max = (size_t)settings->spool_max_mb << 20,
+    };
+    return run(&config, settings->role.metrics);
 }
 
 int main(int argc, char **argv)
@@ -140,25 +266,15 @@ int main(int argc, char **argv)
     char *run_id = strchr(mark, '=') + 1;
     id_hex(run_id, 16);
     load(&settings, argc, argv);
+    check_labels(&settings);
     enum err err = keeper_start(mark, &keeper); /* before anything it must not inherit */
     if (err != ERR_OK) {
         log_error("keeper.no_start", "err=%s", err_name(err));
         return 1;
     }
-    read_gpus(&settings, &gpus);
-    struct agent_config config = {
-        .id = settings.role.node_id,
-        .redis_url = settings.role.redis,
-        .guard = settings.role.guard,
-        .slots = settings.slots >= 0 ? settings.slots : default_slots(&gpus),
-        .run = run_id,
-        .keeper = keeper,
-        .gpus = &gpus,
-        .spool_dir = settings.spool,
-        .lb = settings.lb,
-        .spool_max = (size_t)settings.spool_max_mb << 20,
-    };
-    int status = run(&config, settings.role.metrics);
+    const struct cards_config cards = cards_of(&settings, &gpus);
+    int status = settings.check_gpu ? check_gpus(&settings, &cards, keeper)
+                                    : serve(&settings, &cards, keeper, run_id);
     keeper_free(keeper);
     return status;
 }

@@ -13,13 +13,14 @@
 
 #include "base/log.h"
 #include "base/sm.h"
+#include "cards.h"
 #include "crash.h"
-#include "gpu/gpu.h"
 #include "held.h"
 #include "launch.h"
 #include "lost.h"
 #include "server.h"
 
+#define CARDS_MS 100         /* so often one without its cards looks for them */
 #define FIRST_TAKE_MS 420000 /* a cold start may take so long */
 #define REST_MS UINT64_C(500)
 #define REST_MAX_MS 60000
@@ -30,6 +31,8 @@
 #define LOG_BYTES 2048
 
 static void slot_launch(struct slot *slot);
+static void slot_start(struct slot *slot);
+static void slot_wait(struct slot *slot);
 static void slot_overdue(struct timer *timer);
 static void slot_said(struct slice line, void *arg);
 static void slot_ended(const struct process_end *end, void *arg);
@@ -79,18 +82,17 @@ void slot_new(struct group *group)
     slot_launch(slot);
 }
 
-static bool give_cards(struct slot *slot, struct buf *problem)
+/* False when so many are not free: given to others that still end, being checked, or out. */
+static bool give_cards(struct slot *slot)
 {
     size_t count = (size_t)slot->group->endpoint->gpu_count;
     if (count == 0) {
         return true;
     }
     slot->cards = xcalloc(count, sizeof(*slot->cards));
-    if (!gpus_give(slot->group->agent->config.gpus, count, slot->group->endpoint->gpu_types,
-                   slot->cards)) {
-        free(slot->cards);
-        slot->cards = NULL;
-        buf_printf(problem, "%zu free graphics cards are needed, this machine has fewer", count);
+    if (!cards_give(slot->group->agent->cards, count, slot->group->endpoint->gpu_types,
+                    slot->cards)) {
+        free(steal(slot->cards));
         return false;
     }
     slot->card_count = count;
@@ -99,9 +101,8 @@ static bool give_cards(struct slot *slot, struct buf *problem)
 
 static void take_back_cards(struct slot *slot)
 {
-    gpus_take_back(slot->group->agent->config.gpus, slot->cards, slot->card_count);
-    free(slot->cards);
-    slot->cards = NULL;
+    cards_take_back(slot->group->agent->cards, slot->cards, slot->card_count);
+    free(steal(slot->cards));
     slot->card_count = 0;
 }
 
@@ -121,19 +122,27 @@ static void drop_server(struct slot *slot)
 
 static void slot_launch(struct slot *slot)
 {
-    AUTO(buf_done) struct buf problem = BUF_INIT;
     forget_worker(slot);
     launch_identity(slot);
     slot->fate = FATE_STAY;
     slot->is_unhealthy = false;
-    slot->has_taken = false;
     slot->has_worked = false;
-    slot->is_overdue = false;
     slot->lists_jobs = false;
     slot->version = slot->group->endpoint->version;
-    slot->born_ms = loop_now_ms(loop_of(slot));
     slot->polled_ms = 0;
-    if (!give_cards(slot, &problem) || launch_process(slot, &problem) != ERR_OK) {
+    slot_start(slot);
+}
+
+static void slot_start(struct slot *slot)
+{
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    slot->born_ms = loop_now_ms(loop_of(slot));
+    if (!give_cards(slot)) {
+        slot_wait(slot);
+        return;
+    }
+    slot->waits_for_cards = false;
+    if (launch_process(slot, &problem) != ERR_OK) {
         take_back_cards(slot);
         drop_server(slot);
         slot->crashes++;
@@ -152,6 +161,18 @@ static void slot_launch(struct slot *slot)
     timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
     log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld", slot->group->ep, slot->worker,
              (int)process_pid(slot->process), (long long)slot->version);
+}
+
+/* Whoever decided to start it knows what is free only by and by; no reason to report a crash. */
+static void slot_wait(struct slot *slot)
+{
+    if (!slot->waits_for_cards) {
+        log_info("worker.waits", "ep=%s worker=%s cards=%lld", slot->group->ep, slot->worker,
+                 (long long)slot->group->endpoint->gpu_count);
+        slot->waits_for_cards = true;
+        touch(slot);
+    }
+    timer_start(loop_of(slot), &slot->timer, CARDS_MS, slot_rested);
 }
 
 static void slot_said(struct slice line, void *arg)
@@ -237,6 +258,7 @@ void slot_drain(struct slot *slot, enum slot_fate fate)
     switch ((enum slot_state)slot->state) {
     case SLOT_RESTING:
         timer_stop(&slot->timer);
+        slot->waits_for_cards = false;
         if (fate == FATE_REPLACE) {
             slot->crashes = 0; /* a new document deserves a new try */
             slot_launch(slot);
@@ -290,7 +312,7 @@ void slot_check(struct slot *slot)
 
 void slot_hold_off(struct slot *slot)
 {
-    if (slot->state == SLOT_RESTING && timer_is_running(&slot->timer)) {
+    if (slot->state == SLOT_RESTING && timer_is_running(&slot->timer) && !slot->waits_for_cards) {
         timer_start(loop_of(slot), &slot->timer, REST_MAX_MS, slot_rested);
     }
 }
@@ -424,9 +446,11 @@ static void slot_rested(struct timer *timer)
     struct slot *slot = container_of(timer, struct slot, timer);
     if (slot->group->endpoint == NULL || slot->group->agent->is_stopping) {
         slot_leave(slot);
-        return;
+    } else if (slot->waits_for_cards && slot->version == slot->group->endpoint->version) {
+        slot_start(slot);
+    } else {
+        slot_launch(slot);
     }
-    slot_launch(slot);
 }
 
 /* The slot is dead afterwards. */
@@ -447,7 +471,7 @@ const char *slot_word(const struct slot *slot)
 {
     switch ((enum slot_state)slot->state) {
     case SLOT_RESTING:
-        return "unhealthy";
+        return slot->waits_for_cards ? "initializing" : "unhealthy";
     case SLOT_STARTING:
         return slot->is_unhealthy ? "unhealthy" : "initializing";
     case SLOT_READY:

@@ -1,12 +1,24 @@
 /* The ledger of cards: who asked first has them until the process ended. */
 #include "gpu/gpu.h"
 
+bool gpu_is_slice(const struct gpu *gpu)
+{
+    return slice_starts(slice_of(gpu->uuid), SLICE("MIG-"));
+}
+
+static bool may_be_given(const struct gpu *gpu, size_t count)
+{
+    return !gpu->is_given && !gpu->is_checking && health_is_usable(&gpu->health) &&
+           (count == 1 || !gpu_is_slice(gpu));
+}
+
 /* Free cards of that name; the first `count` of them, or false. */
 static bool find_type(const struct gpus *gpus, struct slice name, size_t count, int *ret_indexes)
 {
     size_t found = 0;
     for (size_t i = 0; i < gpus->count && found < count; i++) {
-        if (!gpus->items[i].is_given && slice_eq_nocase(slice_of(gpus->items[i].name), name)) {
+        if (may_be_given(&gpus->items[i], count) &&
+            slice_eq_nocase(slice_of(gpus->items[i].name), name)) {
             ret_indexes[found++] = (int)i;
         }
     }
@@ -50,16 +62,44 @@ void gpus_put_uuids(const struct gpus *gpus, const int *indexes, size_t count, s
     }
 }
 
+const char *gpu_state(const struct gpu *gpu)
+{
+    if (gpu->health.trouble != HEALTH_WELL) {
+        return "out";
+    }
+    return gpu->is_given ? "given" : gpu->health.is_checked ? "free" : "checking";
+}
+
+static void put_text(struct buf *out, const char *key, const char *text)
+{
+    if (text[0] != '\0') {
+        buf_printf(out, ",\"%s\":", key);
+        buf_put_json_str(out, slice_of(text));
+    }
+}
+
+static void put_card(struct buf *out, const struct gpu *gpu)
+{
+    buf_put_str(out, "{\"uuid\":");
+    buf_put_json_str(out, slice_of(gpu->uuid));
+    put_text(out, "name", gpu->name);
+    buf_printf(out, ",\"memory\":%lld", (long long)gpu->memory);
+    put_text(out, "capability", gpu->capability);
+    put_text(out, "sliceOf", gpu->parent);
+    put_text(out, "state", gpu_state(gpu));
+    if (gpu->health.trouble != HEALTH_WELL) {
+        put_text(out, "reason", gpu->health.reason);
+        buf_printf(out, ",\"since\":%lld", (long long)gpu->health.since_ms);
+    }
+    buf_put_char(out, '}');
+}
+
 void gpus_put_json(const struct gpus *gpus, struct buf *out)
 {
     buf_put_char(out, '[');
     for (size_t i = 0; i < gpus->count; i++) {
-        const struct gpu *gpu = &gpus->items[i];
-        buf_put_str(out, i > 0 ? ",{\"uuid\":" : "{\"uuid\":");
-        buf_put_json_str(out, slice_of(gpu->uuid));
-        buf_put_str(out, ",\"name\":");
-        buf_put_json_str(out, slice_of(gpu->name));
-        buf_printf(out, ",\"memory\":%lld}", (long long)gpu->memory);
+        buf_put_str(out, i > 0 ? "," : "");
+        put_card(out, &gpus->items[i]);
     }
     buf_put_char(out, ']');
 }

@@ -1,4 +1,5 @@
-/* The graphics cards of this machine, and which process has which. A card is never given to two. */
+/* The graphics cards of this machine, which process has which, and which are out of the pool. A
+ * card is never given to two. A MIG slice is a card of its own. */
 #ifndef WORKER_GPU_H
 #define WORKER_GPU_H
 
@@ -6,32 +7,39 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "gpu/health.h"
 
 #define GPU_MAX 64
 
 struct gpu {
-    char uuid[96];
+    char uuid[96]; /* "GPU-...", of a slice "MIG-..." */
     char name[96];
-    int64_t memory; /* bytes */
+    int64_t memory;      /* bytes */
+    char capability[16]; /* "9.0"; "" when not told */
+    char parent[96];     /* of a slice: its card; else "" */
+    struct gpu_health health;
     bool is_given;
+    bool is_checking; /* the fitness check runs on it */
 };
 
 struct gpus {
     struct gpu items[GPU_MAX];
     size_t count;
+    char driver[32]; /* version; "" when not told */
+    char cuda[16];   /* newest CUDA version the driver knows, "13.0" */
 };
 
-/* Asks NVML; a machine without its library or a card has count 0. */
-void gpus_read_nvml(struct gpus *gpus);
-/* "UUID NAME... MEMORY_MIB" on each line of a file; for tests. */
-enum err gpus_read_file(struct gpus *gpus, const char *path, struct buf *problem);
-/* Gives `count` free cards of one type, the first of `types` that has so many, or none: false.
- * types: names, NULL-terminated; NULL or empty: any. */
+bool gpu_is_slice(const struct gpu *gpu);
+/* "free", "given", "checking" (before its first use) or "out". */
+const char *gpu_state(const struct gpu *gpu);
+/* Gives `count` usable cards of one type, the first of `types` that has so many, or none: false.
+ * types: names, NULL-terminated; NULL or empty: any. CUDA shows a process one slice only, so slices
+ * are given singly. */
 bool gpus_give(struct gpus *gpus, size_t count, char *const *types, int *ret_indexes);
 void gpus_take_back(struct gpus *gpus, const int *indexes, size_t count);
 /* "GPU-...,GPU-..." */
 void gpus_put_uuids(const struct gpus *gpus, const int *indexes, size_t count, struct buf *out);
-/* JSON list of {"uuid","name","memory"}. */
+/* JSON list of {"uuid","name","memory","state"...}. */
 void gpus_put_json(const struct gpus *gpus, struct buf *out);
 
 #endif

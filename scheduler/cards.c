@@ -32,6 +32,7 @@ static void count_one(struct roster *roster, struct roster_agent *agent, struct 
     struct seen *one = xcalloc(1, sizeof(*one));
     map_put(seen, &one->node, gpu->uuid);
     agent->cards[type]++;
+    roster->is_slice[type] = gpu->is_slice;
 }
 
 static void forget(struct map *seen)
@@ -63,19 +64,28 @@ void cards_count(struct roster *roster)
     forget(&seen);
 }
 
+/* CUDA shows a process one slice only, however many it is given. */
+static void add_type(const struct roster *roster, const struct endpoint *conf,
+                     struct place_endpoint *endpoint, size_t type)
+{
+    bool is_usable = conf->gpu_count <= 1 || !roster->is_slice[type];
+    if (is_usable && endpoint->type_count < PLACE_TYPES_MAX) {
+        endpoint->types[endpoint->type_count++] = (uint8_t)type;
+    }
+}
+
 void cards_types_of(const struct roster *roster, const struct endpoint *conf,
                     struct place_endpoint *endpoint)
 {
     bool is_any = conf->gpu_types == NULL || conf->gpu_types[0] == NULL;
     endpoint->type_count = 0;
     for (size_t i = 0; is_any && i < roster->type_count; i++) {
-        endpoint->types[endpoint->type_count++] = (uint8_t)i;
+        add_type(roster, conf, endpoint, i);
     }
     for (char **name = conf->gpu_types; !is_any && *name != NULL; name++) {
         for (size_t i = 0; i < roster->type_count; i++) {
-            if (slice_eq_nocase(roster->types[i], slice_of(*name)) &&
-                endpoint->type_count < PLACE_TYPES_MAX) {
-                endpoint->types[endpoint->type_count++] = (uint8_t)i;
+            if (slice_eq_nocase(roster->types[i], slice_of(*name))) {
+                add_type(roster, conf, endpoint, i);
             }
         }
     }

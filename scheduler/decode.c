@@ -74,23 +74,44 @@ static struct slice unquoted(const struct json_member *member)
     return is_text ? (struct slice){member->value.ptr + 1, member->value.len - 2} : SLICE_NONE;
 }
 
-/* A card without an id could be anybody's, one without a name is of no type. */
+/* A card without an id could be anybody's, one without a name is of no type; one that its agent has
+ * taken out of the pool is none. */
 static void take_gpu(struct slice element, void *arg)
 {
     struct agent_value *agent = arg;
-    struct json_member members[] = {{.name = "uuid"}, {.name = "name"}};
+    struct json_member members[] = {{.name = "uuid"}, {.name = "name"}, {.name = "state"}};
     struct json_problem problem;
-    if (agent->gpu_count < GPUS_MAX &&
-        json_scan(element, members, COUNT_OF(members), &problem) == ERR_OK &&
-        unquoted(&members[0]).len > 0 && unquoted(&members[1]).len > 0) {
-        agent->gpus[agent->gpu_count++] =
-            (struct gpu_value){unquoted(&members[0]), unquoted(&members[1])};
+    if (agent->gpu_count == GPUS_MAX ||
+        json_scan(element, members, COUNT_OF(members), &problem) != ERR_OK) {
+        return;
+    }
+    struct gpu_value gpu = {.uuid = unquoted(&members[0]), .name = unquoted(&members[1])};
+    gpu.is_slice = slice_starts(gpu.uuid, SLICE("MIG-"));
+    if (gpu.uuid.len > 0 && gpu.name.len > 0 && !slice_is(unquoted(&members[2]), "out")) {
+        agent->gpus[agent->gpu_count++] = gpu;
+    }
+}
+
+static void take_cached(struct slice element, void *arg)
+{
+    struct agent_value *agent = arg;
+    if (agent->cache_count < CACHE_MAX && element.len > 2 && element.ptr[0] == '"') {
+        agent->cache[agent->cache_count++] = (struct slice){element.ptr + 1, element.len - 2};
+    }
+}
+
+static void take_list(const struct json_member *member, json_element_fn fn,
+                      struct agent_value *agent)
+{
+    if (member->value.len > 0 && member->type == JSON_ARRAY) {
+        json_each(member->value, fn, agent);
     }
 }
 
 enum err decode_agent(struct slice text, struct agent_value *ret_agent)
 {
-    struct json_member members[] = {{.name = "slots"}, {.name = "gpus"}};
+    struct json_member members[] = {
+        {.name = "slots"}, {.name = "gpus"}, {.name = "labels"}, {.name = "cache"}};
     struct json_problem problem;
     if (json_scan(text, members, COUNT_OF(members), &problem) != ERR_OK) {
         return ERR_STORE_REPLY;
@@ -101,10 +122,46 @@ enum err decode_agent(struct slice text, struct agent_value *ret_agent)
         return ERR_STORE_REPLY;
     }
     *ret_agent = (struct agent_value){.slots = bounded(slots, SLOTS_MAX)};
-    if (members[1].value.len > 0 && members[1].type == JSON_ARRAY) {
-        json_each(members[1].value, take_gpu, ret_agent);
+    take_list(&members[1], take_gpu, ret_agent);
+    take_list(&members[3], take_cached, ret_agent);
+    if (members[2].value.len > 0 && members[2].type == JSON_OBJECT) {
+        ret_agent->labels = members[2].value;
     }
     return ERR_OK;
+}
+
+bool agent_has_label(const struct agent_value *agent, const char *key, const char *value)
+{
+    struct json_member member = {.name = key};
+    return agent->labels.len > 0 && json_scan(agent->labels, &member, 1, NULL) == ERR_OK &&
+           slice_is(unquoted(&member), value);
+}
+
+/* The same version of the handler ran there; its image is there; another version ran there. */
+enum warmth { COLD, WARM_OTHER_VERSION, WARM_IMAGE, WARM_SAME };
+
+static enum warmth warmth_of(struct slice entry, struct slice endpoint, int64_t version,
+                             const char *image)
+{
+    struct slice kind = slice_cut(&entry, ':');
+    if (slice_is(kind, "image")) {
+        return image != NULL && slice_is(entry, image) ? WARM_IMAGE : COLD;
+    }
+    if (!slice_is(kind, "endpoint") || !slice_eq(slice_cut(&entry, '@'), endpoint)) {
+        return COLD;
+    }
+    return slice_to_i64_or(entry, -1) == version ? WARM_SAME : WARM_OTHER_VERSION;
+}
+
+int agent_warmth(const struct agent_value *agent, struct slice endpoint, int64_t version,
+                 const char *image)
+{
+    enum warmth best = COLD;
+    for (size_t i = 0; i < agent->cache_count; i++) {
+        enum warmth warmth = warmth_of(agent->cache[i], endpoint, version, image);
+        best = warmth > best ? warmth : best;
+    }
+    return (int)best;
 }
 
 struct slice decode_prefix(struct slice text)

@@ -6,6 +6,7 @@
 
 #define SLOTS_MAX 1024 /* of one agent; larger claims count as that */
 #define GPUS_MAX 64
+#define CACHE_MAX 64
 
 enum worker_state {
     WORKER_STARTING,
@@ -33,16 +34,25 @@ enum err decode_worker(struct slice text, struct worker_value *ret_worker);
 
 struct gpu_value {
     struct slice uuid, name; /* parts of the text */
+    bool is_slice;           /* a part of a card: a process can use one only */
 };
 
 struct agent_value {
     int64_t slots; /* 0..SLOTS_MAX */
     struct gpu_value gpus[GPUS_MAX];
-    size_t gpu_count;
+    size_t gpu_count;              /* without those that are out of the pool */
+    struct slice labels;           /* a JSON object, parts of the text; empty when there is none */
+    struct slice cache[CACHE_MAX]; /* "KIND:NAME", parts of the text */
+    size_t cache_count;
 };
 
-/* {"slots":N,"gpus":[...],...}: what is missing is 0. */
+/* {"slots":N,"gpus":[...],"labels":{...},"cache":[...],...}: what is missing is 0. */
 enum err decode_agent(struct slice text, struct agent_value *ret_agent);
+bool agent_has_label(const struct agent_value *agent, const char *key, const char *value);
+/* How much of what the endpoint's handler needs to start is at hand there: 0 nothing, more is
+ * better. image: NULL without one. */
+int agent_warmth(const struct agent_value *agent, struct slice endpoint, int64_t version,
+                 const char *image);
 
 /* "mr:{ID}:" as the scripts publish it; empty when it is not one. */
 struct slice decode_prefix(struct slice text);

@@ -96,6 +96,7 @@ struct roster {
     struct table endpoints, agents;
     int64_t now_ms;                      /* Redis time of this tick */
     struct slice types[PLACE_TYPES_MAX]; /* names of the cards there are; parts of agents' texts */
+    bool is_slice[PLACE_TYPES_MAX];      /* cards of the type are parts of a card */
     size_t type_count;
     bool is_cards_stale; /* agents have changed: cards and types must be counted again */
     /* private */

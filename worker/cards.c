@@ -2,7 +2,7 @@
  * scheduler) is one function, tend(), after each reading, each check and once a second.
  *
  * What must never happen: a card is given while it is out or being checked. What is given stays
- * with its process, ill or not: the scheduler takes the place back, and the process drains. */
+ * with its process, ill or not; the process drains, and the next one gets others. */
 #include "cards.h"
 
 #include "agent.h"
@@ -64,6 +64,7 @@ static void tell(struct cards *cards, const struct gpu *gpu)
     } else {
         log_info("gpu.well", "gpu=%s checked=%d", gpu->uuid, health->is_checked);
     }
+    agent_converge(cards->agent); /* a process on a card that is ill is replaced */
     agent_describe(cards->agent);
 }
 

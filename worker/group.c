@@ -165,12 +165,18 @@ static struct slot *cheapest(const struct group *group)
     return best;
 }
 
+/* It has an old document, or a card that has fallen ill. */
+static bool is_outdated(const struct slot *slot)
+{
+    return slot->version != slot->group->endpoint->version ||
+           !cards_are_well(slot->group->agent->cards, slot->cards, slot->card_count);
+}
+
 static void replace_outdated(struct group *group)
 {
     list_each_safe (at, &group->slots) {
         struct slot *slot = container_of(at, struct slot, link);
-        if (group->endpoint != NULL && slot->fate == FATE_STAY &&
-            slot->version != group->endpoint->version) {
+        if (group->endpoint != NULL && slot->fate == FATE_STAY && is_outdated(slot)) {
             slot_drain(slot, FATE_REPLACE);
         }
     }

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-#define SETTLE_MS 5000    /* the driver takes its time to free what a killed process had */
+#define SETTLE_MS 3000    /* the driver takes its time to free what a killed process had */
 #define DOUBLINGS_MAX 6   /* 30 s become half an hour */
 #define FORGET_MS 3600000 /* so long without trouble, and the next one counts as the first */
 

@@ -98,6 +98,43 @@ static void an_agent_is_decoded(void **state)
     assert_agent("{\"slots\":1,\"gpus\":[4,{},{\"uuid\":\"GPU-1\"}]}", 1, 0);
 }
 
+static void cards_that_are_out_do_not_count(void **state)
+{
+    (void)state;
+    struct agent_value agent;
+    assert_int_equal(
+        decode_agent(SLICE("{\"gpus\":[{\"uuid\":\"GPU-1\",\"name\":\"A\",\"state\":\"out\"},"
+                           "{\"uuid\":\"MIG-2\",\"name\":\"B\",\"state\":\"given\"}]}"),
+                     &agent),
+        ERR_OK);
+    assert_int_equal(agent.gpu_count, 1);
+    assert_slice(agent.gpus[0].uuid, "MIG-2");
+    assert_true(agent.gpus[0].is_slice);
+}
+
+static void labels_and_cache_are_decoded(void **state)
+{
+    (void)state;
+    struct agent_value agent;
+    assert_int_equal(
+        decode_agent(SLICE("{\"labels\":{\"zone\":\"a\",\"n\":4},\"cache\":[\"endpoint:e@3\",4,"
+                           "\"endpoint:f@2\",\"image:r/x:1\",\"endpoint\",\"\"]}"),
+                     &agent),
+        ERR_OK);
+    assert_true(agent_has_label(&agent, "zone", "a"));
+    assert_false(agent_has_label(&agent, "zone", "b"));
+    assert_false(agent_has_label(&agent, "n", "4"));
+    assert_false(agent_has_label(&agent, "other", "a"));
+    int same = agent_warmth(&agent, SLICE("e"), 3, NULL);
+    int image = agent_warmth(&agent, SLICE("g"), 1, "r/x:1");
+    int other = agent_warmth(&agent, SLICE("f"), 3, NULL);
+    int cold = agent_warmth(&agent, SLICE("g"), 1, "r/x:2");
+    assert_true(same > image && image > other && other > cold && cold == 0);
+    assert_int_equal(decode_agent(SLICE("{\"labels\":[],\"cache\":{}}"), &agent), ERR_OK);
+    assert_int_equal(agent.cache_count, 0);
+    assert_false(agent_has_label(&agent, "zone", "a"));
+}
+
 static void claims_of_an_agent_are_bounded(void **state)
 {
     (void)state;
@@ -140,6 +177,8 @@ int main(void)
         cmocka_unit_test(an_idle_worker_that_holds_a_job_is_busy),
         cmocka_unit_test(a_malformed_worker_is_refused),
         cmocka_unit_test(an_agent_is_decoded),
+        cmocka_unit_test(cards_that_are_out_do_not_count),
+        cmocka_unit_test(labels_and_cache_are_decoded),
         cmocka_unit_test(claims_of_an_agent_are_bounded),
         cmocka_unit_test(a_malformed_agent_is_refused),
         cmocka_unit_test(a_prefix_gives_its_endpoint),

@@ -96,9 +96,9 @@ static void after_a_process_the_driver_gets_its_time_to_free(void **state)
     health_settle(&health, 5, 0);
     assert_false(read_free(&health, (struct gpu_reading){.round = 4}, 1)); /* began before */
     assert_false(health_is_usable(&health));
-    assert_false(read_free(&health, held, 4999));
+    assert_false(read_free(&health, held, 2999));
     assert_false(health_is_usable(&health));
-    assert_true(read_free(&health, held, 5000));
+    assert_true(read_free(&health, held, 3000));
     assert_int_equal(health.trouble, HEALTH_HELD);
     health = checked();
     health_settle(&health, 5, 0);

@@ -1,0 +1,139 @@
+"""Graphics cards that are lines in a file: given, checked, ill and well again."""
+
+import json
+import os
+
+import pytest
+import redis
+
+from documents import document, library_handler, python_handler
+from transitions import wait_for
+
+CARD = "NVIDIA Fake"
+
+
+class Cards:
+    """The file that an agent takes for its cards; set(UUID=words...) replaces it in one step."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def set(self, **cards):
+        new = self.path.with_suffix(".new")
+        new.write_text("".join("GPU-%s %s 16384 %s\n" % (uuid, CARD, words)
+                               for uuid, words in cards.items()))
+        os.replace(new, self.path)
+
+
+@pytest.fixture
+def cards(tmp_path):
+    return Cards(tmp_path / "cards")
+
+
+@pytest.fixture
+def fleet(fresh_up, cards):
+    """fleet(settings...) starts an `up` whose one agent has these cards."""
+    def start(*args, **settings):
+        env = {"MILLRACE_FAKE_GPUS": str(cards.path), "MILLRACE_GPU_RETRY_S": "1"}
+        env.update({"MILLRACE_" + key: str(value) for key, value in settings.items()})
+        return fresh_up(*args, env=env)
+    return start
+
+
+def described(up):
+    path, = (up.data / "redis").glob("*.sock")
+    with redis.Redis(unix_socket_path=str(path), decode_responses=True) as client:
+        texts = client.hgetall("mr:{sys}:agents")
+    return json.loads(texts.get("agent-0", "{}"))
+
+
+def state_of(up, uuid):
+    cards = {one["uuid"]: one for one in described(up).get("gpus", [])}
+    card = cards.get("GPU-" + uuid, {})
+    return card.get("state"), card.get("reason", "")
+
+
+def wait_state(up, uuid, state, reason=""):
+    wait_for(lambda: state_of(up, uuid)[0] == state and reason in state_of(up, uuid)[1], 20,
+             "%s is %s" % (uuid, state))
+
+
+def visible(endpoint):
+    return endpoint.runsync({"do": "env"})["output"]["CUDA_VISIBLE_DEVICES"]
+
+
+def test_a_worker_sees_its_cards_and_no_others(fleet, cards, unique_id):
+    cards.set(a="", b="", c="check=fail")
+    up = fleet("--slots", 3)
+    endpoint = up.apply(document(unique_id(), python_handler("plain.py"), gpuCount=2))
+    assert sorted(visible(endpoint).split(",")) == ["GPU-a", "GPU-b"]
+    for uuid, state in zip("abc", ("given", "given", "out")):
+        wait_state(up, uuid, state)
+
+
+def test_cards_out_of_the_pool_are_no_room(fleet, cards, unique_id):
+    cards.set(a="check=fail", b="check=crash", c="check=hang")
+    up = fleet("--slots", 3, GPU_CHECK_S=1)
+    wait_state(up, "a", "out", "3 words were not as written")
+    wait_state(up, "b", "out", "the check ended with")
+    wait_state(up, "c", "out", "did not end within 1 s")
+    endpoint = up.apply(document(unique_id(), library_handler("noop.so"), gpuCount=1))
+    job = endpoint.run({})
+    wait_for(lambda: endpoint.status(job).get("reason") == "NO_COMPATIBLE_GPU", 20, "the reason")
+    cards.set(a="check=none", b="check=fail", c="check=fail")
+    assert endpoint.wait(job)["status"] == "COMPLETED"
+    wait_state(up, "a", "given")
+
+
+def test_an_ill_card_comes_back_when_it_is_well(fleet, cards, unique_id):
+    cards.set(a="", b="")
+    up = fleet("--slots", 2)
+    wait_state(up, "a", "free")
+    cards.set(a="xid=48", b="ecc=2")
+    wait_state(up, "a", "out", "Xid 48")
+    wait_state(up, "b", "out", "2 memory errors")
+    wait_state(up, "a", "free")
+    wait_state(up, "b", "free")
+    cards.set(a="xid=48 held=4000", b="xid=31 ecc=2")
+    wait_state(up, "a", "out", "4000 MB of its memory are held by nobody")
+    cards.set(a="xid=48 held=4000 processes=1")
+    wait_state(up, "b", "out", "does not answer")
+    wait_state(up, "a", "free")
+    cards.set(a="xid=48", b="xid=31 ecc=2")
+    wait_state(up, "b", "free")
+
+
+def test_a_worker_leaves_a_card_that_falls_ill(fleet, cards, unique_id):
+    cards.set(a="", b="")
+    up = fleet("--slots", 2)
+    endpoint = up.apply(document(unique_id(), python_handler("plain.py"), gpuCount=1, workersMax=1))
+    first = visible(endpoint).removeprefix("GPU-")
+    other = "b" if first == "a" else "a"
+    busy = endpoint.run({"do": "sleep", "seconds": 3})
+    endpoint.wait(busy, "IN_PROGRESS")
+    cards.set(**{first: "check=fail xid=79", other: ""})
+    wait_state(up, first, "out", "Xid 79")
+    assert endpoint.wait(busy)["status"] == "COMPLETED"
+    wait_for(lambda: visible(endpoint) == "GPU-" + other, 20, "the other card")
+
+
+def test_a_card_is_given_again_only_when_its_memory_is_free(fleet, cards, unique_id):
+    cards.set(a="held=100")
+    up = fleet("--slots", 1)
+    endpoint = up.apply(document(unique_id(), python_handler("plain.py"), gpuCount=1, retries=0,
+                                 idleTimeout=60))
+    assert endpoint.runsync({"do": "echo"})["status"] == "COMPLETED"
+    cards.set(a="held=4000")  # what the process holds, told too late to count it
+    dying = endpoint.runsync({"do": "exits", "says": "x", "code": 3})
+    assert dying["status"] == "FAILED"
+    job = endpoint.run({"do": "echo"})
+    wait_state(up, "a", "out", "held by nobody")
+    assert endpoint.status(job)["status"] == "IN_QUEUE"
+    cards.set(a="held=100")
+    assert endpoint.wait(job)["status"] == "COMPLETED"
+
+
+def test_without_the_check_cards_are_taken_as_they_are(fleet, cards):
+    cards.set(a="check=fail")
+    up = fleet("--slots", 1, GPU_CHECK="off")
+    wait_state(up, "a", "free")

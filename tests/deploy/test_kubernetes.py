@@ -186,6 +186,6 @@ def test_the_drain_fits_into_the_grace(objects, defaults):
 
 def test_redis_has_the_sample_settings():
     """kustomize reads nothing from outside of its folder, so these are copies."""
-    for name in ("redis.conf", "users.acl"):
+    for name in ("redis.conf", "users.acl", "redis.sh"):
         assert (manifests.SOURCES / "base" / name).read_text() == (
             ROOT / "deploy/redis" / name).read_text(), name

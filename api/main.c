@@ -274,7 +274,7 @@ static void program_start(struct program *program, const struct settings *settin
     node->store = store_new(node->loop, &(struct store_config){.url = settings->role.redis,
                                                                .on_change = on_store_change,
                                                                .arg = node});
-    program->feed = feed_new(node->loop, settings->role.redis, on_news, node);
+    program->feed = feed_new(node->store, on_news, node);
     feed_add(program->feed, "mr:conf");
     feed_add(program->feed, "mr:keys");
     feed_add(program->feed, HOOK_CHANNEL);

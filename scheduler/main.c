@@ -58,7 +58,7 @@ static void scheduler_start(struct scheduler *scheduler, const struct role *role
                                    .on_change = on_leader_change,
                                    .arg = scheduler};
     leader_start(&scheduler->leader, &leader);
-    scheduler->feed = feed_new(scheduler->loop, role->redis, on_message, scheduler);
+    scheduler->feed = feed_new(scheduler->store, on_message, scheduler);
     feed_add(scheduler->feed, CHANNEL_WAKE);
     feed_add(scheduler->feed, CHANNEL_CONF);
     loop_on_stop_signal(scheduler->loop, on_stop, scheduler);

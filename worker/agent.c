@@ -199,7 +199,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
         .url = config->redis_url, .on_change = on_store_change, .arg = agent};
     agent->store = store_new(loop, &store);
     agent->bus = bus_new(loop);
-    agent->feed = feed_new(loop, config->redis_url, on_message, agent);
+    agent->feed = feed_new(agent->store, on_message, agent);
     if (open_spool(agent) != ERR_OK) {
         agent_free(agent);
         return NULL;

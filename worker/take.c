@@ -251,7 +251,7 @@ static void listen_start(struct taker *taker)
 {
     struct group *group = group_of(taker);
     if (taker->bell == NULL) {
-        struct store_config config = {.url = group->agent->config.redis_url, .wait_ms = 1000};
+        struct store_config config = {.beside = group->agent->store, .wait_ms = 1000};
         taker->bell = store_new(group->agent->loop, &config);
     }
     AUTO_STR key = xasprintf("mr:{%s}:bell", group->ep);

@@ -65,8 +65,7 @@ enum err up_check(struct up_options *options, struct buf *problem)
     if (options->redis != NULL) {
         AUTO(buf_done) struct buf what = BUF_INIT;
         if (store_check_url(options->redis, &what) != ERR_OK) {
-            (void)buf_printf(problem, "--redis is %s: %.*s", options->redis,
-                             SLICE_ARG(buf_slice(&what)));
+            (void)buf_printf(problem, "--redis: %.*s", SLICE_ARG(buf_slice(&what)));
             return ERR_BAD_REQUEST;
         }
     }

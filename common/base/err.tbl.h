@@ -20,6 +20,7 @@ ERR(HTTP_VERSION, 505, false, "only HTTP/1.0 and HTTP/1.1 are spoken here")
 ERR(STORE_AWAY, 503, true, "Redis cannot be reached")
 ERR(STORE_LOST, 503, true, "the connection to Redis was lost before it answered")
 ERR(STORE_REFUSED, 503, true, "Redis refuses to write")
+ERR(STORE_UNACKED, 503, true, "no replica of Redis has confirmed the write")
 ERR(STORE_REPLY, 500, false, "Redis answered something unexpected")
 /* what the machine did */
 ERR(INTERNAL, 500, false, "internal error")

@@ -21,8 +21,9 @@ static void put_options(struct role *role, struct config_option *options)
          .target = &role->redis,
          .argument = "URL",
          .fallback = "redis://127.0.0.1:6379",
-         .help = "redis://[[user]:password@]host[:port][/db] or unix:///path; better given in "
-                 "the environment when it holds a password"},
+         .help = "redis://[[user]:password@]host[:port][/db], unix:///path, "
+                 "redis+sentinel://host:port,.../master or redis+cluster://host:port,...; rediss "
+                 "for TLS; better given in the environment when it holds a password"},
         {.name = "redis-check",
          .kind = CONFIG_STRING,
          .target = &role->redis_check,
@@ -57,11 +58,7 @@ static void put_options(struct role *role, struct config_option *options)
 /* What stands before the last '@' may hold a password. */
 _Noreturn static void refuse_url(const char *program, const char *url, const char *problem)
 {
-    const char *at = strrchr(url, '@');
-    const char *scheme_end = strstr(url, "://");
-    AUTO_STR shown = at == NULL || scheme_end == NULL || at < scheme_end
-                         ? xstrdup(at == NULL ? url : at + 1)
-                         : xasprintf("%.*s***%s", (int)(scheme_end + 3 - url), url, at);
+    AUTO_STR shown = store_url_shown(url);
     role_refuse(program, "redis", shown, problem);
 }
 

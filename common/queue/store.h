@@ -1,11 +1,13 @@
-/* One pipelined connection to Redis on the loop.
+/* Calls to Redis: one Redis, the master behind sentinels, or the nodes of a cluster.
  *
  * Calls gather during a loop turn and leave together at its end. Each call ends exactly once, by
  * its callback, later, or silently by store_detach(). While Redis is away calls wait, in order, for
- * at most wait_ms, then end with ERR_STORE_AWAY; a reconnect with back-off goes on for ever. A call
- * that was on its way when the connection broke is sent again when its transition is safe to repeat
- * (all but a few, see `traits` in store.c), else it ends with ERR_STORE_LOST.
- * Calls of the same script for the same endpoint in one turn travel as one EVALSHA (group commit).
+ * at most wait_ms, then end with ERR_STORE_AWAY; a reconnect with back-off goes on for ever, to
+ * where the master is now. A call that was on its way when the connection broke is sent again when
+ * its transition is safe to repeat (all but a few, see `traits` in store_batch.c), else it ends
+ * with ERR_STORE_LOST. While a cluster moves the slot of an endpoint its calls wait, for at most 30
+ * s. Calls of the same script for the same endpoint in one turn travel as one EVALSHA (group
+ * commit).
  */
 #ifndef QUEUE_STORE_H
 #define QUEUE_STORE_H
@@ -19,7 +21,7 @@ struct store;
 struct store_call;
 struct reply; /* borrowed during the callback */
 
-/* reply is NULL when err is not ERR_OK. */
+/* reply is NULL when err is neither ERR_OK nor ERR_STORE_UNACKED. */
 typedef void (*store_fn)(struct store_call *call, enum err err, const struct reply *reply);
 
 /* Embedded in the operation that waits; zeroed memory is an idle call. */
@@ -32,10 +34,13 @@ struct store_call {
 };
 
 struct store_config {
-    const char *url;   /* redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N] */
+    const char *url; /* see store_url.h */
+    /* Instead of url: the same Redis, and what is known about its nodes; connects to those nodes
+     * only that are needed. Closed before that one. */
+    struct store *beside;
     uint64_t wait_ms;  /* longest wait for a connection; 0: 10 s */
     uint64_t reply_ms; /* a connection that answers nothing for so long is broken; 0: 10 s */
-    /* Called on the loop when the connection is ready (true) and when it is lost (false). */
+    /* Called on the loop when the connection to a node is ready (true) and when one is lost. */
     void (*on_change)(void *arg, bool is_ready);
     void *arg;
 };
@@ -47,12 +52,13 @@ enum err store_check_url(const char *url, struct buf *problem);
 struct store *store_new(struct loop *loop, const struct store_config *config);
 /* Ends all calls with ERR_CLOSING and frees. Not from inside one of its callbacks. Accepts NULL. */
 void store_close(struct store *store);
-bool store_is_ready(const struct store *store);
+bool store_is_ready(const struct store *store); /* one node at least */
 /* Why Redis is away or refused the last write ("Connection refused", "OOM command not allowed
  * ..."). Never NULL. */
 const char *store_problem(const struct store *store);
 
-/* Arguments are copied before it returns. */
+/* Arguments are copied before it returns. The second one, when there is one, is the key: no command
+ * may have keys of two endpoints. */
 void store_command(struct store *store, struct store_call *call, const struct slice *args,
                    size_t count, store_fn fn);
 /* One transition of one endpoint ("sys" for the common keys): KEYS[1] is "mr:{ep}:". For the
@@ -60,6 +66,11 @@ void store_command(struct store *store, struct store_call *call, const struct sl
  * gets the reply element of its own item. */
 void store_eval(struct store *store, struct store_call *call, enum script_id script,
                 struct slice ep, const struct slice *args, size_t count, store_fn fn);
+/* The same, but it ends only when a replica has the write too (WAIT), on a connection of its own.
+ * ERR_STORE_UNACKED: none said so within 2 s; Redis has done it, and reply is what it said. Only
+ * for scripts that are safe to repeat. */
+void store_eval_durable(struct store *store, struct store_call *call, enum script_id script,
+                        struct slice ep, const struct slice *args, size_t count, store_fn fn);
 /* The waiting call will not call back. Harmless on an idle call. */
 void store_detach(struct store_call *call);
 bool store_call_is_waiting(const struct store_call *call);
@@ -71,11 +82,12 @@ struct slice reply_slice(const struct reply *reply); /* empty unless a string or
 int64_t reply_int(const struct reply *reply, int64_t otherwise); /* integers and decimal strings */
 bool reply_is_nil(const struct reply *reply);                    /* nil, or reply is NULL */
 
-/* A second connection that listens to channels. fn gets each message; after every (re)subscription
- * it gets a message of length 0 on each channel, because some may have been missed. */
+/* A further connection, beside a store's, that listens to channels. fn gets each message; after
+ * every (re)subscription it gets a message of length 0 on each channel, because some may have been
+ * missed. In a cluster any node hears all. Closed before the store. */
 struct feed;
 typedef void (*feed_fn)(struct slice channel, struct slice message, void *arg);
-struct feed *feed_new(struct loop *loop, const char *url, feed_fn fn, void *arg);
+struct feed *feed_new(struct store *store, feed_fn fn, void *arg);
 void feed_add(struct feed *feed, const char *channel);
 void feed_close(struct feed *feed); /* accepts NULL */
 

@@ -13,7 +13,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
-#include "queue/store_url.h"
+#include "queue/store_tls.h"
 
 #define RETRY_FIRST_MS 50
 #define RETRY_MAX_MS 2000
@@ -32,8 +32,9 @@ struct socket_watch {
 };
 
 struct store_link {
-    struct loop *loop;
-    struct store_url url;
+    struct store_link_config config;
+    struct store_address address;
+    bool has_address;
     struct store_link_owner owner;
     enum link_state state;
     struct socket_watch *watch; /* NULL while away */
@@ -116,7 +117,7 @@ static void adapter_cleanup(void *data)
 static enum err watch_start(struct store_link *link, redisAsyncContext *context)
 {
     struct socket_watch *watch = xcalloc(1, sizeof(*watch));
-    if (uv_poll_init(loop_uv(link->loop), &watch->poll, context->c.fd) != 0) {
+    if (uv_poll_init(loop_uv(link->config.loop), &watch->poll, context->c.fd) != 0) {
         free(watch);
         return ERR_IO;
     }
@@ -153,9 +154,12 @@ static void link_rest(struct store_link *link)
     link->retry_ms = link->retry_ms > RETRY_MAX_MS ? RETRY_MAX_MS : link->retry_ms;
     unsigned char dice;
     id_random(&dice, sizeof(dice));
-    timer_start(link->loop, &link->timer, link->retry_ms * (192U + dice / 2U) / 256U, on_retry);
+    timer_start(link->config.loop, &link->timer, link->retry_ms * (192U + dice / 2U) / 256U,
+                on_retry);
     if (was_ready) {
         link->owner.on_lost(link->owner.arg);
+    } else if (link->owner.on_failed != NULL) {
+        link->owner.on_failed(link->owner.arg);
     }
 }
 
@@ -191,6 +195,27 @@ static void on_disconnected(const redisAsyncContext *context, int status)
     link_rest(link);
 }
 
+/* Redis repeats the arguments of commands it does not know. */
+static const char *greeting_problem(const struct store_link *link, const redisReply *reply)
+{
+    const struct store_url *url = link->config.url;
+    const char *secrets[] = {url->password, url->sentinel_password};
+    for (size_t i = 0; i < COUNT_OF(secrets); i++) {
+        if (secrets[i] != NULL && strstr(reply->str, secrets[i]) != NULL) {
+            return "the password was refused (AUTH)";
+        }
+    }
+    return reply->str;
+}
+
+/* {"master", ...}: the answer to ROLE, the only greeting that is answered with an array. */
+static bool is_other_role(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY &&
+           (reply->elements == 0 || reply->element[0]->type != REDIS_REPLY_STRING ||
+            strcmp(reply->element[0]->str, "master") != 0);
+}
+
 static void on_greeted(redisAsyncContext *context, void *raw, void *unused)
 {
     (void)unused;
@@ -200,7 +225,11 @@ static void on_greeted(redisAsyncContext *context, void *raw, void *unused)
         return;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        link_fail(link, reply->str);
+        link_fail(link, greeting_problem(link, reply));
+        return;
+    }
+    if (is_other_role(reply)) {
+        link_fail(link, "it is not a master");
         return;
     }
     link->greetings_left--;
@@ -219,20 +248,30 @@ static void greet(struct store_link *link, const char *const *words, int count)
                                 (const char **)(uintptr_t)words, NULL);
 }
 
+static void link_log_in(struct store_link *link, const char *user, const char *password)
+{
+    if (password != NULL && user != NULL) {
+        greet(link, (const char *const[]){"AUTH", user, password}, 3);
+    } else if (password != NULL) {
+        greet(link, (const char *const[]){"AUTH", password}, 2);
+    }
+}
+
 static void link_greet(struct store_link *link)
 {
-    const struct store_url *url = &link->url;
+    const struct store_url *url = link->config.url;
+    bool is_sentinel = link->config.peer == LINK_SENTINEL;
     link->state = LINK_GREETING;
     link->greetings_left = 0;
-    if (url->password != NULL && url->user != NULL) {
-        greet(link, (const char *const[]){"AUTH", url->user, url->password}, 3);
-    } else if (url->password != NULL) {
-        greet(link, (const char *const[]){"AUTH", url->password}, 2);
-    }
-    if (url->db != 0) {
+    link_log_in(link, is_sentinel ? url->sentinel_user : url->user,
+                is_sentinel ? url->sentinel_password : url->password);
+    if (url->db != 0 && !is_sentinel) {
         char db[24];
         (void)snprintf(db, sizeof(db), "%lld", (long long)url->db);
         greet(link, (const char *const[]){"SELECT", db}, 2);
+    }
+    if (link->config.peer == LINK_MASTER) {
+        greet(link, (const char *const[]){"ROLE"}, 1);
     }
     greet(link, (const char *const[]){"PING"}, 1); /* answers an error while Redis is loading */
     store_link_flush(link);
@@ -255,20 +294,38 @@ static void on_connected(const redisAsyncContext *context, int status)
     link_rest(link);
 }
 
+static enum err link_begin(struct store_link *link, redisAsyncContext *context)
+{
+    if (context->err != 0) {
+        link_problem_set(link, context->errstr);
+        return ERR_IO;
+    }
+    if (link->config.tls != NULL &&
+        store_tls_begin(link->config.tls, context, link->address.host) != ERR_OK) {
+        link_problem_set(link, context->c.err != 0 ? context->c.errstr : "TLS cannot begin");
+        return ERR_IO;
+    }
+    if (watch_start(link, context) != ERR_OK) {
+        link_problem_set(link, "cannot watch the socket");
+        return ERR_IO;
+    }
+    return ERR_OK;
+}
+
 static void link_connect(struct store_link *link)
 {
-    const struct store_url *url = &link->url;
+    const struct store_address *address = &link->address;
     link->state = LINK_CONNECTING;
-    redisAsyncContext *context = url->path != NULL ? redisAsyncConnectUnix(url->path)
-                                                   : redisAsyncConnect(url->host, url->port);
+    redisAsyncContext *context = address->port == 0
+                                     ? redisAsyncConnectUnix(address->host)
+                                     : redisAsyncConnect(address->host, address->port);
     ensure(context != NULL);
-    if (context->err != 0 || watch_start(link, context) != ERR_OK) {
-        link_problem_set(link, context->err != 0 ? context->errstr : "cannot watch the socket");
+    if (link_begin(link, context) != ERR_OK) {
         redisAsyncFree(context);
         link_rest(link);
         return;
     }
-    timer_start(link->loop, &link->timer, CONNECT_MS, on_give_up);
+    timer_start(link->config.loop, &link->timer, CONNECT_MS, on_give_up);
     (void)redisAsyncSetDisconnectCallback(context, on_disconnected);
     (void)redisAsyncSetConnectCallback(context, on_connected);
 }
@@ -284,18 +341,34 @@ static void on_reply(redisAsyncContext *context, void *raw, void *unused)
     }
 }
 
-struct store_link *store_link_new(struct loop *loop, const char *url,
+struct store_link *store_link_new(const struct store_link_config *config,
+                                  const struct store_address *address,
                                   const struct store_link_owner *owner)
 {
     struct store_link *link = xcalloc(1, sizeof(*link));
-    AUTO(buf_done) struct buf problem = BUF_INIT;
-    ensure(store_url_parse(url, &link->url, &problem) == ERR_OK);
-    link->loop = loop;
+    link->config = *config;
     link->owner = *owner;
     link->retry_ms = RETRY_FIRST_MS / 2;
     link_problem_set(link, "not connected yet");
-    timer_start(loop, &link->timer, 0, on_retry);
+    if (address != NULL) {
+        store_link_aim(link, address);
+    }
     return link;
+}
+
+void store_link_aim(struct store_link *link, const struct store_address *address)
+{
+    if (link->has_address && store_address_eq(&link->address, address)) {
+        return;
+    }
+    bool is_first = !link->has_address;
+    link->address = *address;
+    link->has_address = true;
+    if (is_first) {
+        timer_start(link->config.loop, &link->timer, 0, on_retry);
+    } else {
+        store_link_break(link, "going to another node");
+    }
 }
 
 void store_link_close(struct store_link *link)
@@ -309,7 +382,6 @@ void store_link_close(struct store_link *link)
         link->watch->context->data = NULL;
         redisAsyncFree(link->watch->context);
     }
-    store_url_done(&link->url);
     free(link);
 }
 

@@ -1,5 +1,6 @@
-/* One asynchronous connection to Redis: connects, greets (AUTH, SELECT, PING), reconnects with
- * back-off for ever. Private to store*.c, the only files that know hiredis.
+/* One asynchronous connection to one Redis or sentinel: connects, greets (TLS, AUTH, SELECT, ROLE
+ * where it has to be a master, PING), reconnects with back-off for ever. Private to store*.c, the
+ * only files that know hiredis.
  *
  * Commands are given as RESP bytes while the link is ready; each reply comes to on_reply in the
  * order of the commands. When the connection breaks on_lost is called once, no reply comes for what
@@ -9,23 +10,43 @@
 
 #include "base/buf.h"
 #include "net/loop.h"
+#include "queue/store_url.h"
 
 struct redisReply;
 struct store_link;
+struct store_tls;
 
 struct store_link_owner {
     void (*on_ready)(void *arg);
     void (*on_lost)(void *arg);
     void (*on_reply)(struct redisReply *reply, void *arg);
     void *arg;
+    /* A try to connect failed, the next one follows. May aim elsewhere. Optional. */
+    void (*on_failed)(void *arg);
 };
 
-/* url must be valid. */
-struct store_link *store_link_new(struct loop *loop, const char *url,
+enum link_peer {
+    LINK_REDIS,
+    LINK_MASTER, /* a Redis that must say so */
+    LINK_SENTINEL,
+};
+
+struct store_link_config {
+    struct loop *loop;
+    const struct store_url *url; /* login and database; outlives the link */
+    const struct store_tls *tls; /* NULL without; outlives the link */
+    enum link_peer peer;
+};
+
+/* Connects at once when an address is given, else from store_link_aim() on. */
+struct store_link *store_link_new(const struct store_link_config *config,
+                                  const struct store_address *address,
                                   const struct store_link_owner *owner);
 void store_link_close(struct store_link *link); /* no callback afterwards; accepts NULL */
 bool store_link_is_ready(const struct store_link *link);
 const char *store_link_problem(const struct store_link *link);
+/* Where to connect from now on. A connection to another address breaks (on_lost, when ready). */
+void store_link_aim(struct store_link *link, const struct store_address *address);
 /* Whether more may be sent now: what has not left yet is little. Asked again after each turn of the
  * loop, because hiredis moves all that is left to the front after each partial write, which makes a
  * long backlog cost its square. */

@@ -1,7 +1,7 @@
 /* Views into a hiredis reply. Whatever Redis holds, reading it gives a value or "absent". */
 #include <hiredis/hiredis.h>
 
-#include "queue/store.h"
+#include "queue/store_core.h"
 
 static const redisReply *raw(const struct reply *reply)
 {
@@ -42,4 +42,36 @@ int64_t reply_int(const struct reply *reply, int64_t otherwise)
 bool reply_is_nil(const struct reply *reply)
 {
     return reply == NULL || raw(reply)->type == REDIS_REPLY_NIL;
+}
+
+redisReply *reply_copy(const redisReply *reply)
+{
+    redisReply *copy = xcalloc(1, sizeof(*copy));
+    copy->type = reply->type;
+    copy->integer = reply->integer;
+    copy->len = reply->len;
+    copy->elements = reply->elements;
+    if (reply->str != NULL) {
+        copy->str = xstrndup(reply->str, (size_t)reply->len);
+    }
+    if (reply->elements > 0) {
+        copy->element = xcalloc(reply->elements, sizeof(redisReply *));
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        copy->element[i] = reply_copy(reply->element[i]);
+    }
+    return copy;
+}
+
+void reply_free(redisReply *reply)
+{
+    if (reply == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        reply_free(reply->element[i]);
+    }
+    free(reply->element);
+    free(reply->str);
+    free(reply);
 }

@@ -53,7 +53,7 @@ static void probe_start(struct survey *survey, size_t index, const struct slice 
 {
     struct probe *probe = xcalloc(1, sizeof(*probe));
     probe->survey = survey;
-    probe->node = xstrdup(store_node_name(survey->store, index));
+    probe->node = store_node_name(survey->store, index);
     list_push(&survey->probes, &probe->link);
     store_command_at(survey->store, index, &probe->call, words, survey->word_count,
                      survey_answered);

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "queue/store.h"
+#include "queue/store_url.h"
 
 static const char *const checks[] = {"refuse", "warn", NULL}; /* by enum guard_mode */
 

@@ -2,10 +2,10 @@
  *
  * Each page is one script call of its endpoint, the next one starts when the answer is in: Redis
  * and this loop serve others in between. An endpoint whose pages are still on their way is left
- * alone by the next second's round. sweep.lua may run on several nodes at once without harm, so
+ * alone by the next round. sweep.lua may run on several nodes at once without harm, so
  * leadership only saves work here.
  *
- * Failure: an error ends this endpoint's round; the next second tries again. */
+ * Failure: an error ends this endpoint's round; the next round tries again. */
 #include "sweep.h"
 
 #include <inttypes.h>
@@ -20,6 +20,7 @@ struct sweep_endpoint {
     struct store_call call;
 };
 
+static void on_timer(struct timer *timer);
 static void sweep_page(struct sweep_endpoint *endpoint);
 static void sweep_answered(struct store_call *call, enum err err, const struct reply *reply);
 static void publish_changes(struct sweep_endpoint *endpoint, const struct reply *reply);
@@ -37,14 +38,15 @@ static void destroy(struct table_item *item)
     free(endpoint);
 }
 
-void sweep_init(struct sweep *sweep, struct store *store, struct bus *bus)
+void sweep_init(struct sweep *sweep, struct loop *loop, struct store *store, struct bus *bus)
 {
-    *sweep = (struct sweep){.store = store, .bus = bus};
+    *sweep = (struct sweep){.loop = loop, .store = store, .bus = bus};
     table_init(&sweep->endpoints, create, destroy);
 }
 
 void sweep_done(struct sweep *sweep)
 {
+    timer_stop(&sweep->timer);
     table_done(&sweep->endpoints);
 }
 
@@ -59,16 +61,23 @@ static void sweep_begin(struct sweep *sweep, const struct endpoint *conf)
     }
 }
 
-void sweep_run(struct sweep *sweep, const struct roster *roster, uint64_t now_ms)
+void sweep_start(struct sweep *sweep, const struct roster *roster)
 {
+    sweep->roster = roster;
     sweep->is_active = true;
-    if (now_ms < sweep->due_ms) {
+    timer_start(sweep->loop, &sweep->timer, 0, on_timer);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct sweep *sweep = container_of(timer, struct sweep, timer);
+    timer_start(sweep->loop, timer, SWEEP_MS, on_timer);
+    if (!store_is_ready(sweep->store)) {
         return;
     }
-    sweep->due_ms = now_ms + SWEEP_MS;
     table_unlist_all(&sweep->endpoints);
-    for (size_t i = 0; i < roster->endpoints.count; i++) {
-        const struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
+    for (size_t i = 0; i < sweep->roster->endpoints.count; i++) {
+        const struct roster_endpoint *endpoint = roster_endpoint_at(sweep->roster, i);
         if (endpoint->conf != NULL) {
             sweep_begin(sweep, endpoint->conf);
         }
@@ -116,5 +125,6 @@ static void publish_changes(struct sweep_endpoint *endpoint, const struct reply 
 
 void sweep_pause(struct sweep *sweep)
 {
+    timer_stop(&sweep->timer);
     sweep->is_active = false;
 }

@@ -5,22 +5,24 @@
 #include "net/bus.h"
 #include "roster.h"
 
-#define SWEEP_MS 1000
+#define SWEEP_MS 500   /* deadlines are kept to a second, pages and a busy Redis included */
 #define SWEEP_PAGE 200 /* jobs in one script call: about a millisecond of Redis */
 
 struct sweep {
     /* private */
+    struct loop *loop;
     struct store *store;
     struct bus *bus;
+    const struct roster *roster;
     struct table endpoints; /* sweep_endpoint */
-    uint64_t due_ms;        /* loop time */
+    struct timer timer;
     bool is_active;
 };
 
-void sweep_init(struct sweep *sweep, struct store *store, struct bus *bus);
+void sweep_init(struct sweep *sweep, struct loop *loop, struct store *store, struct bus *bus);
 void sweep_done(struct sweep *sweep);
-/* Sweeps every endpoint of the roster when SWEEP_MS have passed since the last time. */
-void sweep_run(struct sweep *sweep, const struct roster *roster, uint64_t now_ms);
+/* Sweeps every endpoint that the roster holds then each SWEEP_MS, however long its rounds take. */
+void sweep_start(struct sweep *sweep, const struct roster *roster);
 void sweep_pause(struct sweep *sweep); /* leadership is lost: no further pages */
 
 #endif

@@ -31,7 +31,7 @@ void tick_init(struct tick *tick, const struct tick_config *config)
                           .arg = config->arg,
                           .gap_ms = TICK_WAKE_MS};
     roster_init(&tick->roster, config->loop, config->store);
-    sweep_init(&tick->sweep, config->store, config->bus);
+    sweep_init(&tick->sweep, config->loop, config->store, config->bus);
     gather_init(&tick->writes, config->store);
 }
 
@@ -40,6 +40,7 @@ void tick_begin_leading(struct tick *tick)
     tick->is_active = true;
     roster_expect_change(&tick->roster);
     roster_forget_wishes(&tick->roster);
+    sweep_start(&tick->sweep, &tick->roster);
     tick_wake(tick);
 }
 
@@ -80,7 +81,6 @@ static void tick_start(struct timer *timer)
     }
     tick->is_running = true;
     tick->began_us = clock_mono_us();
-    sweep_run(&tick->sweep, &tick->roster, tick->started_ms);
     roster_read(&tick->roster, tick_decide);
 }
 

@@ -8,6 +8,7 @@ each queued job. Standard library only."""
 import json
 import os
 import random
+import re
 import resource
 import select
 import socket
@@ -15,13 +16,14 @@ import statistics
 import time
 
 import costs
-from resp import Client, command
 from streams import Worker, document, open_request, resident_kb, submit
-from targets import (Folder, Millrace, Reference, exchange, measure, parked_document, request,
+from subjects import (Folder, Millrace, Reference, exchange, measure, parked_document, request,
                      wait_until)
 
 import processes
-from transitions import script_text
+from lifetimes import Lifetimes
+from resp import Client, FastRedis, command
+from transitions import Transitions, script_text
 
 FULL = 1000000  # queued jobs; the rule of the endpoint under test allows half of them there
 OWN = 480000
@@ -265,3 +267,39 @@ def depth_rounds(options, targets):
             if number > 0:  # the first one warms up
                 found[name].append(one)
     return found
+
+
+# ---- lifetimes
+
+def sweep_us(queue, rounds=300):
+    """Microseconds of Redis for a sweep that finds nothing due, as Redis counts them."""
+    queue.redis.config("RESETSTAT")
+    for _ in range(rounds):
+        queue.sweep(most=200)
+    text = queue.redis.info("commandstats")
+    return int(re.search(r"cmdstat_evalsha:calls=\d+,usec=(\d+)", text).group(1)) / rounds
+
+
+def bench_lifetimes(options):
+    with Folder() as folder:
+        target = Millrace(options.build, folder, "--agents", "0",
+                          document=dict(parked_document(), workersMax=0))
+        queue = Transitions(FastRedis(target.redis_path), "bench")
+        try:
+            empty = sweep_us(queue)
+            jobs = Lifetimes(queue, options.live, options.live // 10, window_ms=20000)
+            jobs.fill(begin_ms=20000 + options.live * 2 // 5)
+            full = sweep_us(queue)
+            print("\n%d live jobs, of which %d end in each of four ways in 20 s: milliseconds late"
+                  % (options.live, jobs.due))
+            jobs.wait()
+            for kind, late in jobs.lateness().items():
+                print("%-24s p50 %4d   p99 %4d   max %4d   (aim: 1000)" % (
+                    {"waiting": "queue TTL", "running": "execution timeout"}[kind],
+                    late[len(late) // 2], late[len(late) * 99 // 100], late[-1]))
+            print("retention and ?ttl: no record was gone a second early or there a second late")
+            print("a sweep with nothing due: %.0f us of Redis with no job, %.0f us with %d live ones"
+                  % (empty, full, options.live))
+        finally:
+            queue.redis.close()
+            target.close()

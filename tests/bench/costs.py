@@ -13,8 +13,9 @@ import re
 import statistics
 import subprocess
 
+from subjects import INPUT, REDIS, Folder, end, wait_until
+
 from resp import Client, answers, command
-from targets import INPUT, REDIS, Folder, end, wait_until
 from transitions import Transitions, script_text
 
 BARE = """redis.call('HSET', KEYS[1] .. 'job:' .. ARGV[1], 'input', ARGV[2], 's', 'Q')
@@ -23,7 +24,6 @@ redis.call('LPUSH', KEYS[1] .. 'q', ARGV[1])
 return 1"""
 DEPTH = 16  # jobs on their way
 PREFIX = "mr:{bench}:"
-RING = 50000  # a round of submits ends with so many waiting at most
 
 
 def cpu_us(pid):

@@ -19,6 +19,8 @@
 #include "label.h"
 #include "net/fetch.h"
 #include "plane.h"
+#include "pull.h"
+#include "runtime.h"
 #include "spool.h"
 #include "stop.h"
 
@@ -190,6 +192,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     agent->reaper = reaper_new(loop);
     agent->cards = cards_new(agent, config->cards);
     agent->fetcher = fetcher_new(loop);
+    agent->runtime = runtime_new(agent, config->container_runtime);
+    agent->pulls = pulls_new(agent, config->pull_timeout_ms);
     if (!open_doors(agent)) {
         agent_free(agent);
         return NULL;
@@ -371,6 +375,11 @@ void agent_check_stopped(struct agent *agent)
         store_call_is_waiting(&agent->goodbye_call)) {
         return;
     }
+    pulls_stop(agent->pulls); /* without slots nobody waits for them */
+    runtime_stop(agent->runtime);
+    if (agent->tool_count > 0) {
+        return;
+    }
     list_each (at, &agent->groups) {
         if (!list_is_empty(&container_of(at, struct group, link)->jobs)) {
             return;
@@ -435,6 +444,8 @@ void agent_free(struct agent *agent)
     store_close(agent->store);
     reaper_close(agent->reaper);
     fetcher_free(agent->fetcher);
+    pulls_free(agent->pulls);
+    runtime_free(agent->runtime);
     map_done(&agent->workers);
     meter_done(&agent->meter);
     cache_done(&agent->cache);

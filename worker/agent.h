@@ -22,6 +22,8 @@ struct cards_config;
 struct fetcher;
 struct gate;
 struct plane;
+struct pulls;
+struct runtime;
 struct group;
 struct spool;
 
@@ -33,10 +35,13 @@ struct agent_config {
     const char *run; /* random, the mark of this agent in the environment of its handlers */
     struct keeper *keeper;
     const struct cards_config *cards;
-    const struct config_strings *labels; /* "KEY=VALUE" */
-    const char *spool_dir;               /* NULL: what Redis cannot take waits in memory */
-    size_t spool_max;                    /* bytes */
-    const char *lb;                      /* HOST:PORT of the gate */
+    const struct config_strings *labels;         /* "KEY=VALUE" */
+    const char *spool_dir;                       /* NULL: what Redis cannot take waits in memory */
+    size_t spool_max;                            /* bytes */
+    const char *lb;                              /* HOST:PORT of the gate */
+    const char *container_runtime;               /* see runtime.h */
+    const struct config_strings *container_args; /* more arguments for each `run` */
+    uint64_t pull_timeout_ms;
 };
 
 struct agent {
@@ -50,6 +55,9 @@ struct agent {
     struct fetcher *fetcher; /* to the HTTP servers of `server` handlers */
     struct plane *plane;
     struct reaper *reaper;
+    struct runtime *runtime; /* of containers */
+    struct pulls *pulls;     /* of images */
+    size_t tool_count;       /* helper programs that run, see tool.h */
     struct cards *cards;
     struct spool *spool; /* NULL without a folder for it */
     struct list groups;  /* group.link */

@@ -46,7 +46,7 @@ static bool is_private(struct slice name)
 
 static void inherit(struct env *env, char *const *from)
 {
-    for (; *from != NULL; from++) {
+    for (; from != NULL && *from != NULL; from++) {
         struct slice value = slice_of(*from);
         struct slice name = slice_cut(&value, '=');
         if (name.len > 0 && !is_private(name)) {
@@ -169,6 +169,24 @@ char **env_build(const struct env_spec *spec)
     set_endpoint(&env, spec->endpoint);
     bind_process(&env, spec);
     return env.items;
+}
+
+char **env_outside(char *const *inherited)
+{
+    struct env env = {0};
+    inherit(&env, inherited);
+    return env.items != NULL ? env.items : xcalloc(1, sizeof(*env.items));
+}
+
+char **env_with(char **env, const char *name, const char *value)
+{
+    struct env list = {.items = env};
+    while (env[list.count] != NULL) {
+        list.count++;
+    }
+    list.cap = list.count + 1; /* full: the next one makes room */
+    set_name(&list, name, value);
+    return list.items;
 }
 
 void env_free(char **env)

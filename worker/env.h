@@ -7,7 +7,7 @@
 #define ENV_RUN "MILLRACE_RUN" /* names the agent that started the process */
 
 struct env_spec {
-    char *const *inherited; /* the agent's own environment */
+    char *const *inherited; /* the agent's own environment; NULL: nothing of it (a container) */
     const struct endpoint *endpoint;
     const char *worker; /* becomes RUNPOD_POD_ID */
     const char *token;  /* becomes RUNPOD_AI_API_KEY */
@@ -24,6 +24,10 @@ struct env_spec {
  * are not passed on; the endpoint's env wins over all but the variables that bind the process to
  * its agent. */
 char **env_build(const struct env_spec *spec);
+/* What the agent's own helper programs get: its environment without what is private. */
+char **env_outside(char *const *inherited);
+/* Sets or replaces NAME=value; takes and returns the list. */
+char **env_with(char **env, const char *name, const char *value);
 void env_free(char **env);
 AUTO_DEFINE(env_free, char **)
 /* Value in a built environment, NULL when absent. */

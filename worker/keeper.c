@@ -1,6 +1,7 @@
-/* The agent writes signed group numbers into a pipe: +N to remember, -N to forget. End of file
- * means that the agent is gone, however it ended; then each remembered group gets SIGKILL, and so
- * does whatever carries the mark of this agent in its environment.
+/* The agent writes signed group numbers into a pipe: +N to remember, -N to forget, 0 when there are
+ * containers. End of file means that the agent is gone, however it ended; then each remembered
+ * group gets SIGKILL, and so does whatever carries the mark of this agent in its environment; its
+ * containers are removed.
  *
  * What must never happen: the keeper dies of a signal meant for the agent (own session, signals
  * ignored), holds a descriptor of the agent (all but the pipe are closed), or a handler inherits
@@ -19,8 +20,10 @@
 
 #include "base/alloc.h"
 #include "leftovers.h"
+#include "runtime.h"
 
 #define GROUPS_MAX 4096 /* far above any number of slots */
+#define REMOVE_S 60     /* a runtime that hangs is given up */
 
 struct keeper {
     pid_t pid;
@@ -30,10 +33,15 @@ struct keeper {
 struct groups {
     pid_t items[GROUPS_MAX];
     size_t count;
+    bool has_containers;
 };
 
 static void note(struct groups *groups, int32_t order)
 {
+    if (order == 0) {
+        groups->has_containers = true;
+        return;
+    }
     if (order > 0 && groups->count < GROUPS_MAX) {
         groups->items[groups->count++] = order;
         return;
@@ -54,7 +62,18 @@ static void shed_descriptors(int keep)
     (void)syscall(SYS_close_range, 1U, ~0U, 0U);
 }
 
-_Noreturn static void keep(const char *mark, int pipe_fd)
+/* Processes in containers carry the mark, too, and so end before it comes to this, unless they are
+ * another user's. */
+static void remove_containers(const struct keeper_config *config)
+{
+    (void)signal(SIGALRM, SIG_DFL);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGCHLD, SIG_DFL);
+    (void)alarm(REMOVE_S);
+    runtime_sweep(config->runtime, config->run);
+}
+
+_Noreturn static void keep(const struct keeper_config *config, int pipe_fd)
 {
     static struct groups groups;
     (void)setsid();
@@ -77,11 +96,14 @@ _Noreturn static void keep(const char *mark, int pipe_fd)
     for (size_t i = 0; i < groups.count; i++) {
         (void)kill(-groups.items[i], SIGKILL);
     }
-    leftovers_kill(mark);
+    leftovers_kill(config->mark);
+    if (groups.has_containers) {
+        remove_containers(config);
+    }
     _exit(0);
 }
 
-enum err keeper_start(const char *mark, struct keeper **ret_keeper)
+enum err keeper_start(const struct keeper_config *config, struct keeper **ret_keeper)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
@@ -96,7 +118,7 @@ enum err keeper_start(const char *mark, struct keeper **ret_keeper)
     }
     if (pid == 0) {
         (void)close(fds[1]);
-        keep(mark, fds[0]);
+        keep(config, fds[0]);
     }
     (void)close(fds[0]);
     struct keeper *keeper = xcalloc(1, sizeof(*keeper));
@@ -124,6 +146,11 @@ void keeper_add(struct keeper *keeper, pid_t group)
 void keeper_drop(struct keeper *keeper, pid_t group)
 {
     tell(keeper, -group);
+}
+
+void keeper_note_containers(struct keeper *keeper)
+{
+    tell(keeper, 0);
 }
 
 void keeper_free(struct keeper *keeper)

@@ -10,12 +10,19 @@
 
 struct keeper;
 
+struct keeper_config {
+    const char *mark;    /* "NAME=value" of all handlers, for those that left their group */
+    const char *runtime; /* of containers, see runtime.h */
+    const char *run;     /* value of their label CONTAINER_RUN */
+};
+
 /* Forks; before any thread exists and before descriptors are open that the keeper must not hold. */
-/* mark: "NAME=value" in the environment of every handler, for those that left their group. */
-enum err keeper_start(const char *mark, struct keeper **ret_keeper);
+enum err keeper_start(const struct keeper_config *config, struct keeper **ret_keeper);
 /* The group is to be killed should the agent end without keeper_drop(). */
 void keeper_add(struct keeper *keeper, pid_t group);
 void keeper_drop(struct keeper *keeper, pid_t group);
+/* From now on there may be containers to remove. */
+void keeper_note_containers(struct keeper *keeper);
 /* The keeper kills what is registered still, and has ended when this returns. Accepts NULL. */
 void keeper_free(struct keeper *keeper);
 

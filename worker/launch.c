@@ -9,8 +9,10 @@
 
 #include "base/id.h"
 #include "cards.h"
+#include "container.h"
 #include "env.h"
 #include "plane.h"
+#include "runtime.h"
 #include "server.h"
 
 void launch_identity(struct slot *slot)
@@ -109,10 +111,6 @@ char **launch_argv(const struct endpoint *endpoint, const char *exe_dir, struct 
     if (endpoint->handler == HANDLER_LIBRARY) {
         return library_argv(endpoint, exe_dir, problem);
     }
-    if (endpoint->handler == HANDLER_IMAGE) {
-        buf_put_str(problem, "this agent does not run container images");
-        return NULL;
-    }
     char **command =
         endpoint->handler == HANDLER_SERVER ? endpoint->server.command : endpoint->command;
     size_t count = 0;
@@ -146,11 +144,11 @@ static char *cuda_of(const struct slot *slot)
 static char **launch_env(const struct slot *slot, const char *exe_dir)
 {
     const struct agent *agent = slot->group->agent;
-    bool is_command = slot->group->endpoint->handler == HANDLER_COMMAND;
+    enum handler_kind kind = slot->group->endpoint->handler;
     AUTO_STR cuda = cuda_of(slot);
-    AUTO_STR python = is_command ? find_python(exe_dir) : NULL;
+    AUTO_STR python = kind == HANDLER_COMMAND ? find_python(exe_dir) : NULL;
     struct env_spec spec = {
-        .inherited = environ,
+        .inherited = kind == HANDLER_IMAGE ? NULL : environ,
         .endpoint = slot->group->endpoint,
         .worker = slot->worker,
         .token = slot->token,
@@ -166,31 +164,89 @@ static char **launch_env(const struct slot *slot, const char *exe_dir)
     return env_build(&spec);
 }
 
-enum err launch_process(struct slot *slot, struct buf *problem)
+/* What is started, and with what; owned but for what the slot has. */
+struct launch {
+    char **argv, **env;
+    const char *cwd;
+    struct container *container;
+};
+
+static void launch_done(struct launch *launch)
+{
+    env_free(launch->argv);
+    env_free(launch->env);
+    container_free(launch->container);
+}
+AUTO_DEFINE_EMBEDDED(launch_done, struct launch)
+
+static void prepare_program(struct slot *slot, struct launch *launch, struct buf *problem)
+{
+    AUTO_STR dir = exe_dir();
+    launch->argv = launch_argv(slot->group->endpoint, dir, problem);
+    launch->env = launch_env(slot, dir);
+    launch->cwd = slot->group->endpoint->cwd;
+}
+
+static void prepare_container(struct slot *slot, const char *image, struct launch *launch)
+{
+    struct agent *agent = slot->group->agent;
+    AUTO_STR dir = exe_dir();
+    AUTO_STR name = xasprintf("millrace-%s", slot->worker);
+    AUTO_STR uuids = cuda_of(slot);
+    AUTO(env_free) char **env = launch_env(slot, dir);
+    struct container_plan plan = {
+        .program = runtime_program(agent->runtime),
+        .kind = runtime_kind(agent->runtime),
+        .name = name,
+        .image = image,
+        .owner = runtime_owner(agent->runtime),
+        .run = agent->config.run,
+        .worker = slot->worker,
+        .endpoint = slot->group->endpoint,
+        .env = env,
+        .uuids = uuids,
+        .extra = agent->config.container_args,
+    };
+    launch->argv = container_run_argv(&plan);
+    launch->env = container_client_env(&plan, environ);
+    launch->container = container_new(agent, name);
+}
+
+static enum err launch_start(struct slot *slot, struct launch *launch, struct buf *problem)
 {
     const struct agent *agent = slot->group->agent;
+    AUTO_STR mark = xasprintf("RUNPOD_AI_API_KEY=%s", slot->token);
+    struct process_spec spec = {
+        .loop = agent->loop,
+        .reaper = agent->reaper,
+        .keeper = agent->config.keeper,
+        .name = slot->worker,
+        .argv = launch->argv,
+        .env = launch->env,
+        .cwd = launch->cwd,
+        .mark = mark,
+        .outside = launch->container != NULL ? container_outside(launch->container) : NULL,
+    };
+    enum err err = process_start(&spec, &slot->process, problem);
+    if (err == ERR_OK && launch->container != NULL) {
+        container_started(steal(launch->container), slot->process);
+    }
+    return err;
+}
+
+enum err launch_process(struct slot *slot, const char *image, struct buf *problem)
+{
+    AUTO(launch_done) struct launch launch = {0};
     if (endpoint_is_server(slot->group->endpoint)) {
         slot->server = server_new(slot, problem);
         if (slot->server == NULL) {
             return ERR_IN_USE;
         }
     }
-    AUTO_STR dir = exe_dir();
-    AUTO_STR mark = xasprintf("RUNPOD_AI_API_KEY=%s", slot->token);
-    AUTO(launch_free_argv) char **argv = launch_argv(slot->group->endpoint, dir, problem);
-    AUTO(env_free) char **env = launch_env(slot, dir);
-    if (argv == NULL) {
-        return ERR_NO_FILE;
+    if (image != NULL) {
+        prepare_container(slot, image, &launch);
+    } else {
+        prepare_program(slot, &launch, problem);
     }
-    struct process_spec spec = {
-        .loop = agent->loop,
-        .reaper = agent->reaper,
-        .keeper = agent->config.keeper,
-        .name = slot->worker,
-        .argv = argv,
-        .env = env,
-        .cwd = slot->group->endpoint->cwd,
-        .mark = mark,
-    };
-    return process_start(&spec, &slot->process, problem);
+    return launch.argv != NULL ? launch_start(slot, &launch, problem) : ERR_NO_FILE;
 }

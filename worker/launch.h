@@ -6,8 +6,9 @@
 
 /* A new worker id, "AGENT-6hex", and a new token. */
 void launch_identity(struct slot *slot);
-/* Spawns; problem says why it could not. The slot's cards are given already. */
-enum err launch_process(struct slot *slot, struct buf *problem);
+/* Spawns; problem says why it could not. The slot's cards are given already. image: id of the one
+ * to run; NULL for other handlers. */
+enum err launch_process(struct slot *slot, const char *image, struct buf *problem);
 /* Path of a program that lies beside the agent's own executable, or its name, to be found in PATH.
  */
 char *launch_beside(const char *program);

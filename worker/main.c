@@ -11,6 +11,7 @@
 #include "label.h"
 #include "net/exporter.h"
 #include "queue/role.h"
+#include "runtime.h"
 
 #define PROGRAM "millrace-worker"
 
@@ -19,6 +20,9 @@ struct settings {
     const char *lb, *spool;
     int64_t slots; /* -1: by the machine */
     int64_t spool_max_mb;
+    const char *runtime;
+    struct config_strings container_args;
+    int64_t pull_timeout_s;
     struct config_strings labels;
     const char *fake_gpus, *gpu_check;
     int64_t gpu_check_s, gpu_retry_s, gpu_held_mb;
@@ -87,11 +91,39 @@ static void put_card_options(struct settings *settings, struct config_option *ou
     memcpy(out, options, sizeof(options));
 }
 
+#define IMAGE_OPTIONS 3
+
+static void put_image_options(struct settings *settings, struct config_option *out)
+{
+    const struct config_option options[IMAGE_OPTIONS] = {
+        {.name = "container-runtime",
+         .kind = CONFIG_STRING,
+         .target = &settings->runtime,
+         .argument = "PROGRAM",
+         .fallback = RUNTIME_AUTO,
+         .help = "what runs images: podman, docker, a path, or auto: the first that works"},
+        {.name = "container-arg",
+         .kind = CONFIG_STRINGS,
+         .target = &settings->container_args,
+         .argument = "ARG",
+         .help = "one more argument of the runtime's `run`, for each container"},
+        {.name = "pull-timeout",
+         .kind = CONFIG_INT,
+         .target = &settings->pull_timeout_s,
+         .argument = "SECONDS",
+         .fallback = "3600",
+         .min = 10,
+         .max = 86400,
+         .help = "the longest that pulling an image may take"},
+    };
+    memcpy(out, options, sizeof(options));
+}
+
 #define BASE_OPTIONS 5
 
 static void load(struct settings *settings, int argc, char **argv)
 {
-    struct config_option options[BASE_OPTIONS + CARD_OPTIONS] = {
+    struct config_option options[BASE_OPTIONS + CARD_OPTIONS + IMAGE_OPTIONS] = {
         {.name = "slots",
          .kind = CONFIG_INT,
          .target = &settings->slots,
@@ -127,6 +159,7 @@ static void load(struct settings *settings, int argc, char **argv)
          .help = "what endpoints may ask of a machine"},
     };
     put_card_options(settings, options + BASE_OPTIONS);
+    put_image_options(settings, options + BASE_OPTIONS + CARD_OPTIONS);
     const struct config_spec spec = {
         .program = PROGRAM,
         .summary = "Runs the handler processes of one machine.",
@@ -252,6 +285,9 @@ static int serve(const struct settings *settings, const struct cards_config *car
         .labels = &settings->labels,
         .spool_dir = settings->spool,
         .lb = settings->lb,
+        .container_runtime = settings->runtime,
+        .container_args = &settings->container_args,
+        .pull_timeout_ms = (uint64_t)settings->pull_timeout_s * 1000,
         .spool_max = (size_t)settings->spool_max_mb << 20,
     };
     return run(&config, settings->role.metrics);
@@ -260,14 +296,16 @@ static int serve(const struct settings *settings, const struct cards_config *car
 int main(int argc, char **argv)
 {
     static struct gpus gpus;
-    struct settings settings = {.role = {.node_id = host_id()}, .slots = -1};
+    static struct settings settings = {.slots = -1}; /* it holds what is never freed */
     struct keeper *keeper = NULL;
     char mark[] = ENV_RUN "=0123456789abcdef0123456789abcdef";
     char *run_id = strchr(mark, '=') + 1;
     id_hex(run_id, 16);
+    settings.role.node_id = host_id();
     load(&settings, argc, argv);
     check_labels(&settings);
-    enum err err = keeper_start(mark, &keeper); /* before anything it must not inherit */
+    const struct keeper_config kept = {mark, settings.runtime, run_id};
+    enum err err = keeper_start(&kept, &keeper); /* before anything it must not inherit */
     if (err != ERR_OK) {
         log_error("keeper.no_start", "err=%s", err_name(err));
         return 1;

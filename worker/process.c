@@ -2,8 +2,8 @@
  * is told from SIGCHLD, not from the pipe: a helper may keep the pipe open, and a handler may close
  * it.
  *
- *   start -> (stop -> kill) -> ended: group killed, pipe drained, owner told -> freed when uv
- * closed
+ *   start -> (stop -> kill) -> ended: group killed, pipe drained -> (what is outside cleared) ->
+ *   owner told -> freed when uv closed
  *
  * What must never happen: a group is signalled after its leader was reaped and its number reused;
  * so the leftovers are killed in the same turn that reaps, and never again. */
@@ -39,6 +39,8 @@ struct process {
     process_fn on_end;
     void *arg;
     char *name, *mark;
+    struct process_outside *outside;
+    struct process_end end;
     uint64_t started_ms;
     int64_t oom_before; /* kills of the control group when it was started */
     bool is_stopping;
@@ -139,7 +141,8 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
     process->loop = spec->loop;
     process->keeper = spec->keeper;
     process->name = xstrdup(spec->name);
-    process->mark = xstrdup(spec->mark);
+    process->mark = spec->mark != NULL ? xstrdup(spec->mark) : NULL;
+    process->outside = spec->outside;
     process->started_ms = clock_mono_ms();
     process->oom_before = oom_kills();
     process->child.on_end = process_ended;
@@ -193,6 +196,15 @@ void process_stop(struct process *process, uint64_t grace_ms)
 
 void process_kill(struct process *process)
 {
+    if (process->outside != NULL) {
+        process->outside->kill(process->outside);
+    } else {
+        process_kill_group(process);
+    }
+}
+
+void process_kill_group(struct process *process)
+{
     (void)kill(-process->child.pid, SIGKILL);
 }
 
@@ -236,20 +248,31 @@ static void process_ended(struct child *child, int wait_status)
 {
     struct process *process = container_of(child, struct process, child);
     (void)kill(-child->pid, SIGKILL); /* helpers it left behind, in its group or out of it */
-    leftovers_kill(process->mark);
+    if (process->mark != NULL) {
+        leftovers_kill(process->mark);
+    }
     keeper_drop(process->keeper, child->pid);
     timer_stop(&process->kill_timer);
     drain_pipe(process);
     lines_flush(&process->lines, give_line, process);
-    struct process_end end = {
+    process->end = (struct process_end){
         .output = &process->ring,
         .exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1,
         .signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
         .oom = was_oom(process, wait_status),
         .lived_ms = clock_mono_ms() - process->started_ms,
     };
+    if (process->outside != NULL) {
+        process->outside->clear(process->outside, &process->end);
+    } else {
+        process_cleared(process);
+    }
+}
+
+void process_cleared(struct process *process)
+{
     if (process->on_end != NULL) {
-        process->on_end(&end, process->arg);
+        process->on_end(&process->end, process->arg);
     }
     uv_close((uv_handle_t *)&process->pipe, on_closed);
 }

@@ -12,6 +12,14 @@
 #include "reaper.h"
 #include "ring.h"
 
+struct process_end;
+/* What a process runs out of reach of its group: a container. Neither calls back at once. */
+struct process_outside {
+    void (*kill)(struct process_outside *outside); /* SIGKILL is due; ends the process, too */
+    /* The process has ended: remove what is left, correct `end`, then process_cleared(). */
+    void (*clear)(struct process_outside *outside, struct process_end *end);
+};
+
 struct process_spec {
     struct loop *loop;
     struct reaper *reaper;
@@ -20,7 +28,8 @@ struct process_spec {
     char *const *argv; /* borrowed during the start */
     char *const *env;
     const char *cwd;  /* NULL: the agent's */
-    const char *mark; /* "NAME=value" of env that no other process has; copied */
+    const char *mark; /* "NAME=value" of env that no other process has; copied; NULL: none */
+    struct process_outside *outside; /* NULL: nothing; borrowed until process_cleared() */
 };
 
 struct process;
@@ -43,6 +52,8 @@ const struct ring *process_output(const struct process *process);
 /* SIGTERM to the group, SIGKILL after grace_ms. Repeated calls only shorten the wait. */
 void process_stop(struct process *process, uint64_t grace_ms);
 void process_kill(struct process *process);
+void process_kill_group(struct process *process); /* what is outside lives on */
+void process_cleared(struct process *process);    /* by `outside`: the end is told now */
 /* "exit code 3", "signal 9 (SIGKILL)". */
 void process_end_text(const struct process_end *end, struct buf *out);
 

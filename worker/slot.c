@@ -1,6 +1,6 @@
 /* A slot is a place; processes come and go in it, each with its own worker id and token.
  *
- *   resting -> starting -> ready -> draining -> stopping -> (resting -> starting ...) | gone
+ *   resting -> (pulling ->) starting -> ready -> draining -> stopping -> (resting -> ...) | gone
  *
  * A process that ends before it has asked for a job has crashed: the slot rests 0.5, 1, 2
  * ... 60 s, reported as unhealthy; the third in a row is the scheduler's business, see crash.c. One
@@ -31,8 +31,12 @@
 #define LOG_BYTES 2048
 
 static void slot_launch(struct slot *slot);
+static void slot_pull(struct slot *slot);
+static void slot_pull_said(struct pull_wait *wait, struct slice line);
+static void slot_pulled(struct image_search *search, const char *id, struct slice problem);
 static void slot_start(struct slot *slot);
 static void slot_wait(struct slot *slot);
+static void slot_not_started(struct slot *slot, struct slice problem);
 static void slot_overdue(struct timer *timer);
 static void slot_said(struct slice line, void *arg);
 static void slot_ended(const struct process_end *end, void *arg);
@@ -40,10 +44,11 @@ static void slot_rest(struct slot *slot);
 static void slot_rested(struct timer *timer);
 static void slot_leave(struct slot *slot);
 
-static const char *const state_names[] = {"resting",  "starting", "ready",
+static const char *const state_names[] = {"resting",  "pulling",  "starting", "ready",
                                           "draining", "stopping", "gone"};
 static const uint32_t moves[] = {
-    [SLOT_RESTING] = SM_TO(SLOT_STARTING) | SM_TO(SLOT_GONE),
+    [SLOT_RESTING] = SM_TO(SLOT_PULLING) | SM_TO(SLOT_STARTING) | SM_TO(SLOT_GONE),
+    [SLOT_PULLING] = SM_TO(SLOT_RESTING),
     [SLOT_STARTING] = SM_TO(SLOT_READY) | SM_TO(SLOT_STOPPING) | SM_TO(SLOT_RESTING),
     [SLOT_READY] = SM_TO(SLOT_DRAINING) | SM_TO(SLOT_STOPPING) | SM_TO(SLOT_RESTING),
     [SLOT_DRAINING] = SM_TO(SLOT_READY) | SM_TO(SLOT_STOPPING) | SM_TO(SLOT_RESTING),
@@ -126,11 +131,59 @@ static void slot_launch(struct slot *slot)
     launch_identity(slot);
     slot->fate = FATE_STAY;
     slot->is_unhealthy = false;
+    slot->has_taken = false;
     slot->has_worked = false;
+    slot->is_overdue = false;
     slot->lists_jobs = false;
     slot->version = slot->group->endpoint->version;
     slot->polled_ms = 0;
-    slot_start(slot);
+    free(steal(slot->image_id));
+    if (slot->group->endpoint->handler == HANDLER_IMAGE) {
+        slot_pull(slot);
+    } else {
+        slot_start(slot);
+    }
+}
+
+/* No card waits for an image to come. */
+static void slot_pull(struct slot *slot)
+{
+    move(slot, SLOT_PULLING);
+    slot->image.fn = slot_pulled;
+    slot->image.on_line = slot_pull_said;
+    image_find(&slot->image, slot->group->agent, slot->group->endpoint);
+}
+
+/* One of the endpoint's slots is enough to tell of a pull that many wait for. */
+static void slot_pull_said(struct pull_wait *wait, struct slice line)
+{
+    struct slot *slot = container_of(wait, struct slot, image.pull);
+    list_each (at, &slot->group->slots) {
+        struct slot *first = container_of(at, struct slot, link);
+        if (first->state == SLOT_PULLING) {
+            if (first == slot) {
+                scribe_note(slot, line);
+            }
+            return;
+        }
+    }
+}
+
+static void slot_pulled(struct image_search *search, const char *id, struct slice problem)
+{
+    struct slot *slot = container_of(search, struct slot, image);
+    const struct endpoint *endpoint = slot->group->endpoint;
+    move(slot, SLOT_RESTING);
+    if (endpoint == NULL || endpoint->version != slot->version) {
+        agent_converge(slot->group->agent); /* which begins it anew */
+    } else if (id == NULL) {
+        scribe_note(slot, problem);
+        slot_not_started(slot, problem);
+    } else {
+        agent_note_cached(slot->group->agent, CACHE_IMAGE, slice_of(endpoint->image.name));
+        slot->image_id = xstrdup(id);
+        slot_start(slot);
+    }
 }
 
 static void slot_start(struct slot *slot)
@@ -142,14 +195,8 @@ static void slot_start(struct slot *slot)
         return;
     }
     slot->waits_for_cards = false;
-    if (launch_process(slot, &problem) != ERR_OK) {
-        take_back_cards(slot);
-        drop_server(slot);
-        slot->crashes++;
-        log_warn("worker.no_start", "ep=%s worker=%s tries=%u problem=%s", slot->group->ep,
-                 slot->worker, slot->crashes, log_quote(buf_slice(&problem)));
-        slot_rest(slot);
-        crash_report(slot, buf_slice(&problem));
+    if (launch_process(slot, slot->image_id, &problem) != ERR_OK) {
+        slot_not_started(slot, buf_slice(&problem));
         return;
     }
     move(slot, SLOT_STARTING);
@@ -161,6 +208,17 @@ static void slot_start(struct slot *slot)
     timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
     log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld", slot->group->ep, slot->worker,
              (int)process_pid(slot->process), (long long)slot->version);
+}
+
+static void slot_not_started(struct slot *slot, struct slice problem)
+{
+    take_back_cards(slot);
+    drop_server(slot);
+    slot->crashes++;
+    log_warn("worker.no_start", "ep=%s worker=%s tries=%u problem=%s", slot->group->ep,
+             slot->worker, slot->crashes, log_quote(problem));
+    slot_rest(slot);
+    crash_report(slot, problem);
 }
 
 /* Whoever decided to start it knows what is free only by and by; no reason to report a crash. */
@@ -255,6 +313,10 @@ void slot_drain(struct slot *slot, enum slot_fate fate)
     if (slot->fate != FATE_LEAVE) {
         slot->fate = fate;
     }
+    if (slot->state == SLOT_PULLING) {
+        image_cancel(&slot->image);
+        move(slot, SLOT_RESTING);
+    }
     switch ((enum slot_state)slot->state) {
     case SLOT_RESTING:
         timer_stop(&slot->timer);
@@ -277,6 +339,7 @@ void slot_drain(struct slot *slot, enum slot_fate fate)
     case SLOT_DRAINING:
         slot_check(slot);
         break;
+    case SLOT_PULLING:
     case SLOT_STOPPING:
     case SLOT_GONE:
     case SLOT_STATE_COUNT:
@@ -462,6 +525,7 @@ static void slot_leave(struct slot *slot)
     store_detach(&slot->proof_call);
     forget_worker(slot);
     list_unlink(&slot->link);
+    free(slot->image_id);
     free(slot);
     agent_converge(agent);
     agent_check_stopped(agent);
@@ -472,6 +536,8 @@ const char *slot_word(const struct slot *slot)
     switch ((enum slot_state)slot->state) {
     case SLOT_RESTING:
         return slot->waits_for_cards ? "initializing" : "unhealthy";
+    case SLOT_PULLING:
+        return "pulling";
     case SLOT_STARTING:
         return slot->is_unhealthy ? "unhealthy" : "initializing";
     case SLOT_READY:

@@ -5,10 +5,12 @@
 #include "base/map.h"
 #include "ending.h"
 #include "group.h"
+#include "image.h"
 #include "process.h"
 
 enum slot_state {
     SLOT_RESTING,  /* no process; waits out a crash back-off */
+    SLOT_PULLING,  /* no process; its image is looked for and brought here */
     SLOT_STARTING, /* runs, has not asked for a job yet */
     SLOT_READY,    /* takes jobs */
     SLOT_DRAINING, /* takes no more jobs, ends those it has */
@@ -35,17 +37,19 @@ struct slot {
     unsigned fate;
     char worker[WORKER_ID_MAX + 1];
     char token[49];
-    struct process *process; /* NULL while resting */
-    struct server *server;   /* of a `server` handler, while the process lives */
-    struct list jobs;        /* held.slot_link */
-    struct list takes;       /* poll.link, open job-take polls */
-    struct list stops;       /* poll.link, open job-stop polls */
-    uint64_t since_ms;       /* state as reported; of an idle one: its last job ended */
-    uint64_t born_ms;        /* its process started */
-    uint64_t polled_ms;      /* and asked for its first job; 0: not yet */
-    size_t most_jobs;        /* it was seen to take at once; see report.c */
-    int64_t version;         /* of the document it was started with */
-    unsigned crashes;        /* in a row */
+    struct image_search image; /* while pulling */
+    char *image_id;            /* owned; what it runs, NULL for other handlers */
+    struct process *process;   /* NULL while resting or pulling */
+    struct server *server;     /* of a `server` handler, while the process lives */
+    struct list jobs;          /* held.slot_link */
+    struct list takes;         /* poll.link, open job-take polls */
+    struct list stops;         /* poll.link, open job-stop polls */
+    uint64_t since_ms;         /* state as reported; of an idle one: its last job ended */
+    uint64_t born_ms;          /* its process started */
+    uint64_t polled_ms;        /* and asked for its first job; 0: not yet */
+    size_t most_jobs;          /* it was seen to take at once; see report.c */
+    int64_t version;           /* of the document it was started with */
+    unsigned crashes;          /* in a row */
     struct store_call crash_call, proof_call;
     bool is_unhealthy; /* said so by a ping, or it fails while its siblings do not */
     struct streak streak;

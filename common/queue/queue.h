@@ -186,6 +186,10 @@ void queue_crashed(struct store *store, struct store_call *call, struct slice ep
 /* A process of this version has taken its first job. */
 void queue_proven(struct store *store, struct store_call *call, struct slice ep, int64_t version,
                   store_fn fn);
+/* image: what this agent would run, empty to ask. Reply: what that version runs everywhere, empty
+ * when nobody has said yet, nil when the document has another version. */
+void queue_pin(struct store *store, struct store_call *call, struct slice ep, int64_t version,
+               struct slice image, store_fn fn);
 /* description: JSON. Reply: {now ms, endpoint id, wanted, endpoint id, wanted ...}. */
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,
                 struct slice description, store_fn fn);

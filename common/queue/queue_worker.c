@@ -1,4 +1,5 @@
-/* The agent's transitions: take, finish, progress, append, renew, lost, reclaim, report, beat. */
+/* The agent's transitions: take, finish, progress, append, renew, lost, reclaim, report, pin,
+ * beat. */
 #include "queue/queue.h"
 #include "queue/queue_args.h"
 
@@ -253,6 +254,12 @@ void queue_proven(struct store *store, struct store_call *call, struct slice ep,
                   store_fn fn)
 {
     store_eval(store, call, SCRIPT_PROVEN, ep, (const struct slice[]){NUMBER(version)}, 1, fn);
+}
+
+void queue_pin(struct store *store, struct store_call *call, struct slice ep, int64_t version,
+               struct slice image, store_fn fn)
+{
+    store_eval(store, call, SCRIPT_PIN, ep, (const struct slice[]){NUMBER(version), image}, 2, fn);
 }
 
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,

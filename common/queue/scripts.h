@@ -29,6 +29,7 @@ enum script_id {
     SCRIPT_LEAD,
     SCRIPT_LOG,
     SCRIPT_LOST,
+    SCRIPT_PIN,
     SCRIPT_PROGRESS,
     SCRIPT_PROVEN,
     SCRIPT_PURGE,

@@ -139,6 +139,9 @@ class Transitions:
     def crashed(self, said="said", version=1, agent="agent-0", from_outside=False):
         return self.call("crashed", agent, version, said, int(from_outside))
 
+    def pin(self, version, image=""):
+        return self.call("pin", version, image)
+
     def proven(self, version=1):
         return self.call("proven", version)
 

@@ -31,6 +31,7 @@ static const struct route routes[] = {
     {"/lb/:ep/*", ANY, PERMIT_RUN, BODY_GATE, LIMIT_NONE, lb_start},
     {"/metrics", HTTP_GET, PERMIT_LOCAL, BODY_SMALL, LIMIT_NONE, metrics_start},
     {"/healthz", HTTP_GET | HTTP_HEAD, PERMIT_NONE, BODY_SMALL, LIMIT_NONE, healthz_start},
+    {"/v1/agents", HTTP_GET, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, agents_start},
     {"/v1/endpoints", HTTP_GET, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, endpoints_list_start},
     {"/v1/endpoints", HTTP_POST, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, endpoints_create_start},
     {"/v1/endpoints/:id", HTTP_GET, PERMIT_ADMIN, BODY_SMALL, LIMIT_NONE, endpoints_get_start},

@@ -1,16 +1,18 @@
 /* Placement in four steps:
  *
- *   keep     every worker that is there (or was wished) stays where it is
- *   shrink   an endpoint that has too many loses the cheapest: not started, unhealthy, idle
+ *   keep     every worker that is there (or was wished) stays where it is, unless it is barred
+ * there shrink   an endpoint that has too many loses the cheapest: not started, unhealthy, idle
  *            longest, warm, idle, starting, busy; among equals where most of that kind are
  *   fit      an open agent that has more than its slots or cards loses the cheapest, which may be
  *            placed again elsewhere
  *   fill     what is still wanted is placed one by one, the endpoint with the fewest workers for
  *            its weight first; what finds no room may take it from others: turn.c
  *
- * Room is looked for type by type in the endpoint's order. Replicas are spread: the agent with the
- * fewest of this endpoint; then small workers are packed: the agent with the fewest free cards, so
- * that those which need many find a whole machine; without cards, the one with the most free slots.
+ * Room is looked for type by type in the endpoint's order. Of several agents with room the one wins
+ * where a worker starts fastest (its cache is the warmest). Among equals replicas are spread: the
+ * agent with the fewest of this endpoint; then small workers are packed: the agent with the fewest
+ * free cards, so that those which need many find a whole machine; without cards, the one with the
+ * most free slots.
  *
  * What must never happen: a running worker moves because of another endpoint's change (it would be
  * stopped in one place and started in another), or the same state placed differently twice. */
@@ -66,6 +68,7 @@ static void keep_present(struct place *place)
             cell->wish = 0;
             for (size_t class = 0; class < PLACE_CLASS_COUNT; class ++) {
                 ensure(cell->present[class] >= 0);
+                cell->present[class] = cell->is_barred ? 0 : cell->present[class];
                 cell->wish += cell->present[class];
             }
             place->endpoints[e].placed += cell->wish;
@@ -207,11 +210,15 @@ static void count_left(struct place *place)
 
 struct spot {
     size_t agent;
+    int warmth;
     int64_t wish, cards, slots;
 };
 
 static bool is_better(const struct spot *a, const struct spot *b, bool needs_cards)
 {
+    if (a->warmth != b->warmth) {
+        return a->warmth > b->warmth;
+    }
     if (a->wish != b->wish) {
         return a->wish < b->wish;
     }
@@ -228,9 +235,11 @@ static size_t find_agent(const struct place *place, size_t endpoint, size_t type
     struct spot best = {.agent = NOWHERE};
     for (size_t a = 0; a < place->agent_count; a++) {
         const struct place_agent *agent = &place->agents[a];
-        struct spot spot = {a, place_cell(place, endpoint, a)->wish,
+        const struct place_cell *cell = place_cell(place, endpoint, a);
+        struct spot spot = {a, cell->warmth, cell->wish,
                             gpus_each > 0 ? agent->cards_left[type] : 0, agent->slots_left};
-        bool has_room = agent->is_open && agent->slots_left > 0 && spot.cards >= gpus_each;
+        bool has_room =
+            agent->is_open && !cell->is_barred && agent->slots_left > 0 && spot.cards >= gpus_each;
         if (has_room && (best.agent == NOWHERE || is_better(&spot, &best, gpus_each > 0)) &&
             (gpus_each == 0 || has_cards(place, a, endpoint))) {
             best = spot;
@@ -304,7 +313,7 @@ bool place_fits_somewhere(const struct place *place, size_t index)
         int64_t cards[PLACE_TYPES_MAX];
         memcpy(cards, place->agents[a].cards, sizeof(cards));
         if (place->agents[a].is_open && place->agents[a].slots > 0 &&
-            turn_draw(&place->endpoints[index], cards)) {
+            !place_cell(place, index, a)->is_barred && turn_draw(&place->endpoints[index], cards)) {
             return true;
         }
     }

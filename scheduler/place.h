@@ -4,7 +4,7 @@
  * Invariants (see tests/unit/scheduler/test_place.c):
  *   an open agent gets at most its slots, and its cards are given at most once; the cards of a
  *   worker are of one type and one machine; an endpoint gets at most what it wants; what runs stays
- *   where it runs unless it is too much, or it is another endpoint's turn. */
+ *   where it runs unless it is too much, or barred, or it is another endpoint's turn. */
 #ifndef SCHEDULER_PLACE_H
 #define SCHEDULER_PLACE_H
 
@@ -50,6 +50,8 @@ struct place_endpoint {
 struct place_cell {
     int64_t present[PLACE_CLASS_COUNT]; /* used up by place() */
     int64_t warm_ms;                    /* since when its longest idle warm worker is idle */
+    int warmth;                         /* what a new worker needs is at hand: more is better */
+    bool is_barred;                     /* the endpoint must not run there */
     int64_t wish;                       /* result */
 };
 

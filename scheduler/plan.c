@@ -133,6 +133,50 @@ static int64_t sum_of(const struct plan *plan, size_t endpoint, enum place_class
     return sum;
 }
 
+/* --- where it may and should run --- */
+
+static bool has_labels(const struct agent_value *agent, const struct endpoint *conf)
+{
+    for (size_t i = 0; i < conf->label_count; i++) {
+        if (!agent_has_label(agent, conf->labels[i].key, conf->labels[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void bar_agents(struct plan *plan, const struct roster *roster, size_t index)
+{
+    const struct endpoint *conf = roster_endpoint_at(roster, index)->conf;
+    for (size_t a = 0; conf->label_count > 0 && a < roster->agents.count; a++) {
+        const struct agent_value *agent = &roster_agent_at(roster, a)->value;
+        place_cell(&plan->place, index, a)->is_barred = !has_labels(agent, conf);
+    }
+}
+
+/* Asked only when something is to be started: it compares many texts. */
+static void note_warmth(struct plan *plan, const struct roster *roster, size_t index)
+{
+    const struct roster_endpoint *endpoint = roster_endpoint_at(roster, index);
+    for (size_t a = 0; a < roster->agents.count; a++) {
+        place_cell(&plan->place, index, a)->warmth =
+            agent_warmth(&roster_agent_at(roster, a)->value, slice_of(endpoint->item.id),
+                         endpoint->version, endpoint->conf->image.name);
+    }
+}
+
+static int64_t count_present(const struct plan *plan, size_t index)
+{
+    int64_t count = 0;
+    for (size_t a = 0; a < plan->place.agent_count; a++) {
+        const struct place_cell *cell = place_cell(&plan->place, index, a);
+        for (size_t class = 0; class < PLACE_CLASS_COUNT && !cell->is_barred; class ++) {
+            count += cell->present[class];
+        }
+    }
+    return count;
+}
+
 /* --- scale --- */
 
 static int64_t count_starting(const struct plan *plan, const struct roster *roster, size_t index)
@@ -306,6 +350,10 @@ static void scale_endpoint(struct plan *plan, struct roster *roster, size_t inde
     placed->is_starving = is_over(roster, endpoint->starving_ms);
     placed->has_had_turn = is_over(roster, endpoint->served_ms);
     cards_types_of(roster, endpoint->conf, placed);
+    bar_agents(plan, roster, index);
+    if (placed->want > count_present(plan, index)) {
+        note_warmth(plan, roster, index);
+    }
 }
 
 /* --- results --- */

@@ -133,7 +133,9 @@ static bool try_agent(const struct place *place, struct attempt *attempt, size_t
 {
     int64_t all[PLACE_TYPES_MAX];
     memcpy(all, place->agents[attempt->agent].cards, sizeof(all));
-    if (!place->agents[attempt->agent].is_open || !turn_draw(&place->endpoints[to], all)) {
+    if (!place->agents[attempt->agent].is_open ||
+        place_cell(place, to, attempt->agent)->is_barred ||
+        !turn_draw(&place->endpoints[to], all)) {
         return false;
     }
     while (!has_room(place, attempt, to)) {

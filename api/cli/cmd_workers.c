@@ -1,4 +1,5 @@
-/* millrace workers: the handler processes of one endpoint or of all, as one JSON array. */
+/* millrace workers: the handler processes of one endpoint or of all, or the machines they run on,
+ * as one JSON array. */
 #include <cjson/cJSON.h>
 
 #include "client.h"
@@ -52,7 +53,8 @@ static int print_workers(struct slice body)
     return status;
 }
 
-static int workers_of(const struct client_options *options, const char *path)
+/* print: what to do with the answer. */
+static int ask(const struct client_options *options, const char *path, int (*print)(struct slice))
 {
     AUTO(client_free) struct client *client = client_new(options);
     AUTO(answer_done) struct answer answer = {0};
@@ -60,14 +62,21 @@ static int workers_of(const struct client_options *options, const char *path)
     if (client == NULL) {
         return EXIT_USAGE;
     }
-    return client_ask(client, &call, &answer) ? print_workers(buf_slice(&answer.body))
-                                              : client_failure();
+    return client_ask(client, &call, &answer) ? print(buf_slice(&answer.body)) : client_failure();
 }
 
 int cmd_workers(int argc, char **argv)
 {
     struct client_options options = {0};
-    const struct config_option list[] = {CLIENT_OPTIONS(options)};
+    bool is_about_agents = false;
+    const struct config_option list[] = {
+        CLIENT_OPTIONS(options),
+        {.name = "agents",
+         .kind = CONFIG_FLAG,
+         .target = &is_about_agents,
+         .help =
+             "list the machines instead: slots, graphics cards with their state, labels, cache"},
+    };
     const struct config_spec spec = {
         "millrace workers",
         "List the handler processes of an endpoint, or of all.",
@@ -81,8 +90,15 @@ int cmd_workers(int argc, char **argv)
     if (!operands_check(&spec, &operands, endpoint_names, 0)) {
         return EXIT_USAGE;
     }
+    if (is_about_agents && operands.count == 0) {
+        return ask(&options, "/v1/agents", result_print);
+    }
+    if (is_about_agents) {
+        message_error("--agents lists all machines: leave ENDPOINT out");
+        return EXIT_USAGE;
+    }
     AUTO_STR path =
         xasprintf("/v1/endpoints%s%s?includeWorkers=true", operands.count > 0 ? "/" : "",
                   operands.count > 0 ? operands.items[0] : "");
-    return workers_of(&options, path);
+    return ask(&options, path, print_workers);
 }

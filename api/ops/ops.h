@@ -16,6 +16,7 @@ void retry_start(struct op *op);
 void purge_start(struct op *op);
 void webhook_read_start(struct op *op);
 void webhook_redeliver_start(struct op *op);
+void agents_start(struct op *op);
 void autoscaler_start(struct op *op);
 void requests_start(struct op *op);
 void lb_start(struct op *op);

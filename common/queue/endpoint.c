@@ -278,6 +278,7 @@ static const struct reader_field fields[] = {
     {"scalerValue", 0, 0, 0, read_scaler_value},
     {"gpuCount", OFFSET(gpu_count), 0, 16, NULL},
     {"gpuTypeIds", 0, 0, 0, read_gpu_types},
+    {"labels", 0, 0, 0, endpoint_read_labels},
     {"retries", OFFSET(retries), 0, 10, NULL},
     {"weight", OFFSET(weight), 1, 1000, NULL},
     {"queueTtlSeconds", OFFSET(queue_ttl_s), 10, 604800, NULL},
@@ -435,6 +436,11 @@ void endpoint_free(struct endpoint *endpoint)
         free(endpoint->env[i].value);
     }
     free(endpoint->env);
+    for (size_t i = 0; i < endpoint->label_count; i++) {
+        free(endpoint->labels[i].key);
+        free(endpoint->labels[i].value);
+    }
+    free(endpoint->labels);
     reader_strings_free(endpoint->gpu_types);
     reader_strings_free(endpoint->command);
     reader_strings_free(endpoint->models);

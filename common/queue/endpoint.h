@@ -35,6 +35,10 @@ struct limit {
 struct endpoint_env {
     char *name, *value;
 };
+/* A machine must carry it, see label.h. */
+struct endpoint_label {
+    char *key, *value;
+};
 
 /* HANDLER_SERVER: a program that serves HTTP on 127.0.0.1. HANDLER_IMAGE: the image serves HTTP,
  * when health_path is not NULL; see endpoint_is_server(). */
@@ -61,12 +65,14 @@ struct endpoint {
     int64_t idle_timeout_s;           /* 0..3600, default 5 */
     int64_t execution_timeout_ms;     /* 5000..604800000, default 600000 */
     enum endpoint_scaler scaler;
-    double scaler_value; /* QUEUE_DELAY >= 0.5 s, REQUEST_COUNT >= 1; default 4 */
-    int64_t gpu_count;   /* 0..16, default 0 */
-    char **gpu_types;    /* NULL-terminated */
-    int64_t weight;      /* share of scarce slots and cards, 1..1000, default 1 */
-    int64_t retries;     /* automatic ones after a lost worker, 0..10, default 1 */
-    int64_t queue_ttl_s; /* 10..604800, default 86400 */
+    double scaler_value;           /* QUEUE_DELAY >= 0.5 s, REQUEST_COUNT >= 1; default 4 */
+    int64_t gpu_count;             /* 0..16, default 0 */
+    char **gpu_types;              /* NULL-terminated */
+    struct endpoint_label *labels; /* all of them */
+    size_t label_count;            /* 0..LABELS_MAX */
+    int64_t weight;                /* share of scarce slots and cards, 1..1000, default 1 */
+    int64_t retries;               /* automatic ones after a lost worker, 0..10, default 1 */
+    int64_t queue_ttl_s;           /* 10..604800, default 86400 */
     int64_t retention_async_s, retention_sync_s; /* 1..604800, defaults 1800 and 60 */
     int64_t run_bytes, runsync_bytes; /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
     enum stream_shape stream_shape;

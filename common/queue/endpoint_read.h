@@ -35,6 +35,7 @@ void reader_strings_free(char **items); /* accepts NULL */
 bool reader_is_text(const cJSON *value, size_t max);
 
 enum err endpoint_read_handler(struct reader *reader, const cJSON *value);
+enum err endpoint_read_labels(struct reader *reader, const cJSON *value);
 enum err endpoint_read_webhook_secret(struct reader *reader, const cJSON *value);
 
 #endif

@@ -62,6 +62,31 @@ void endpoint_view_worker(const struct endpoint_view *view, size_t index,
     *ret_worker = worker;
 }
 
+void queue_agents(struct store *store, struct store_call *call, store_fn fn)
+{
+    store_eval(store, call, SCRIPT_AGENTS, SLICE("sys"), NULL, 0, fn);
+}
+
+enum err queue_agents_result(const struct reply *reply, struct agents_view *ret_view)
+{
+    size_t count = reply_count(reply);
+    if (count == 0 || count % 3 != 1) {
+        return ERR_STORE_REPLY;
+    }
+    *ret_view = (struct agents_view){reply_int(reply_at(reply, 0), 0), reply, count / 3};
+    return ERR_OK;
+}
+
+void agents_view_at(const struct agents_view *view, size_t index, struct agent_view *ret_agent)
+{
+    ensure(index < view->count);
+    const struct reply *reply = view->reply;
+    *ret_agent = (struct agent_view){.id = reply_slice(reply_at(reply, 1 + 3 * index)),
+                                     .beat_ms = reply_int(reply_at(reply, 2 + 3 * index), 0),
+                                     .description = reply_slice(reply_at(reply, 3 + 3 * index))};
+    ret_agent->is_live = view->now_ms - ret_agent->beat_ms <= AGENT_LOST_MS;
+}
+
 void queue_dissolve(struct store *store, struct store_call *call, struct slice ep, int64_t most,
                     store_fn fn)
 {

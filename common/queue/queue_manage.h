@@ -39,6 +39,22 @@ enum err queue_describe_result(const struct reply *reply, struct endpoint_view *
 void endpoint_view_worker(const struct endpoint_view *view, size_t index,
                           struct worker_view *ret_worker);
 
+/* ---- machines ---- */
+
+struct agents_view {
+    int64_t now_ms;            /* Redis time */
+    const struct reply *reply; /* agent i is agents_view_at(view, i) */
+    size_t count;
+};
+struct agent_view {
+    struct slice id, description; /* JSON as the agent wrote it */
+    int64_t beat_ms;              /* Redis time; 0: never */
+    bool is_live;                 /* heard of within AGENT_LOST_MS */
+};
+void queue_agents(struct store *store, struct store_call *call, store_fn fn);
+enum err queue_agents_result(const struct reply *reply, struct agents_view *ret_view);
+void agents_view_at(const struct agents_view *view, size_t index, struct agent_view *ret_agent);
+
 /* One page of ended jobs; call again while has_more. */
 struct dissolve_page {
     bool has_more;

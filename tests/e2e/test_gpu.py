@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 import redis
@@ -137,3 +138,45 @@ def test_without_the_check_cards_are_taken_as_they_are(fleet, cards):
     cards.set(a="check=fail")
     up = fleet("--slots", 1, GPU_CHECK="off")
     wait_state(up, "a", "free")
+
+
+# ---- the roster
+
+def agents_of(up):
+    reply = up.get("/v1/agents")
+    assert reply.status_code == 200, reply.text
+    return {one["id"]: one for one in reply.json()}
+
+
+def test_the_roster_tells_cards_labels_and_cache_but_no_secret(fleet, cards, unique_id):
+    cards.set(a="driver=580.1 cuda=13.0 capability=9.0")
+    up = fleet("--slots", 2, LABEL="zone=a,disk=fast")
+    endpoint = up.apply(document(unique_id(), library_handler("noop.so"), labels={"zone": "a"}))
+    elsewhere = up.apply(document(unique_id(), library_handler("noop.so"), labels={"zone": "b"}))
+    assert endpoint.runsync({})["status"] == "COMPLETED"
+    wait_for(lambda: agents_of(up)["agent-0"]["cache"] == ["endpoint:%s@1" % endpoint.id], 10, "warm")
+    wait_state(up, "a", "free")
+    agent = agents_of(up)["agent-0"]
+    assert agent["live"] and agent["slots"] == 2 and len(agent["machine"]) == 16
+    assert agent["labels"] == {"zone": "a", "disk": "fast"}
+    assert (agent["driver"], agent["cuda"]) == ("580.1", "13.0")
+    assert agent["gpus"] == [{"uuid": "GPU-a", "name": CARD, "memory": 16384 << 20,
+                              "capability": "9.0", "state": "free"}]
+    assert not {"lb", "pid"} & set(agent)
+    printed = subprocess.run([up.build / "millrace", "workers", "--agents", "--url", up.base,
+                              "--api-key", up.key], capture_output=True, env=up.environment())
+    assert [one["id"] for one in json.loads(printed.stdout)] == ["agent-0"], printed.stderr
+    job = elsewhere.run({})
+    wait_for(lambda: elsewhere.status(job).get("reason") == "NO_CAPACITY", 20, "no such machine")
+
+
+def test_a_slice_is_given_by_its_own_uuid(fleet, cards, unique_id):
+    name = "NVIDIA A100 MIG 1g.5gb"
+    cards.path.write_text("".join("MIG-%s %s 4864 parent=GPU-x\n" % (one, name) for one in "ab"))
+    up = fleet("--slots", 2)
+    endpoint = up.apply(document(unique_id(), python_handler("plain.py"), gpuCount=1,
+                                 gpuTypeIds=[name]))
+    assert visible(endpoint) in ("MIG-a", "MIG-b")
+    pair = up.apply(document(unique_id(), library_handler("noop.so"), gpuCount=2))
+    job = pair.run({})
+    wait_for(lambda: pair.status(job).get("reason") == "NO_COMPATIBLE_GPU", 20, "no two slices")

@@ -161,6 +161,11 @@ class Transitions:
         now, *pairs = self.call("beat", agent, description)
         return Beat(now, dict(zip(pairs[::2], pairs[1::2])))
 
+    def agents(self):
+        """{agent: (time of its last beat, description)}"""
+        now, *rest = self.call("agents")
+        return {rest[i]: (rest[i + 1], rest[i + 2]) for i in range(0, len(rest), 3)}
+
     def configure(self, document, may_replace=True, version=""):
         return self.call("configure", document, "1" if may_replace else "0", version)
 

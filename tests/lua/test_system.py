@@ -59,6 +59,14 @@ def test_beat_stores_description_and_time(system):
     assert int(system.redis.hget(system.key("beats"), "agent-0")) == beat.now
 
 
+def test_agents_are_told_with_their_beats(system):
+    assert system.agents() == {}
+    now = system.beat("agent-0", '{"slots":4}').now
+    system.beat("agent-1", "{}")
+    system.redis.hdel(system.key("beats"), "agent-1")
+    assert system.agents() == {"agent-0": (now, '{"slots":4}'), "agent-1": (0, "{}")}
+
+
 def test_configure_creates_and_counts_versions(queue, heard):
     messages = heard("mr:conf")
     assert queue.configure('{"id":"ep"}') == 1

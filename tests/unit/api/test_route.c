@@ -73,6 +73,7 @@ static void each_path_names_what_it_needs(void **state)
         {HTTP_PATCH, "/v1/endpoints/e", PERMIT_ADMIN},
         {HTTP_POST, "/v1/endpoints/e/update", PERMIT_ADMIN},
         {HTTP_DELETE, "/v1/endpoints/e", PERMIT_ADMIN},
+        {HTTP_GET, "/v1/agents", PERMIT_MANAGE},
         {HTTP_GET, "/v1/keys", PERMIT_MANAGE},
         {HTTP_POST, "/v1/keys", PERMIT_MANAGE},
         {HTTP_GET, "/v1/keys/k", PERMIT_MANAGE},

@@ -158,6 +158,24 @@ static void gpu_types_keep_their_order(void **state)
     assert_null(f->endpoint->gpu_types[2]);
 }
 
+static void labels_are_read_and_bad_ones_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_parses(f,
+                  "{\"id\":\"e\",\"labels\":{\"zone\":\"a\",\"x.io/disk\":\"fast\"}," HANDLER "}");
+    assert_int_equal(f->endpoint->label_count, 2);
+    assert_string_equal(f->endpoint->labels[1].key, "x.io/disk");
+    assert_string_equal(f->endpoint->labels[1].value, "fast");
+    static const char *const bad[] = {
+        "[]",           "{\"a\":1}",       "{\"\":\"b\"}",
+        "{\"a\":\"\"}", "{\"a b\":\"c\"}", "{\"a\":\"b\",\"a\":\"c\"}",
+        "\"a=b\""};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        AUTO_STR document = xasprintf("{\"id\":\"e\",\"labels\":%s," HANDLER "}", bad[i]);
+        assert_refused(f, document, WORDS("labels", "A-Z"));
+    }
+}
+
 static void bounds_are_inclusive(void **state)
 {
     struct fixture *f = *state;
@@ -384,6 +402,7 @@ int main(void)
         TEST(every_number_is_read),
         TEST(a_library_with_folder_and_environment_is_read),
         TEST(gpu_types_keep_their_order),
+        TEST(labels_are_read_and_bad_ones_refused),
         TEST(bounds_are_inclusive),
         TEST(a_bad_value_is_named_with_what_is_allowed),
         TEST(unknown_keys_are_refused_by_name),

@@ -121,6 +121,53 @@ static void workers_of_a_shrunken_agent_move(void **state)
     assert_int_equal(wish(&scene, 0, 1), 3);
 }
 
+static void a_warm_machine_comes_before_spreading(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 1, 3, 2);
+    place_cell(&scene.place, 0, 1)->warmth = 1;
+    place_cell(&scene.place, 0, 2)->warmth = 2;
+    scene.endpoints[0].want = 5;
+    place(&scene.place);
+    assert_int_equal(wish(&scene, 0, 2), 2);
+    assert_int_equal(wish(&scene, 0, 1), 2);
+    assert_int_equal(wish(&scene, 0, 0), 1);
+}
+
+static void the_type_of_card_comes_before_a_warm_machine(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 1, 2, 4);
+    scene.agents[0].cards[1] = 1;
+    scene.agents[1].cards[0] = 1;
+    place_cell(&scene.place, 0, 1)->warmth = 3;
+    scene.endpoints[0] =
+        (struct place_endpoint){.want = 1, .gpus_each = 1, .types = {1, 0}, .type_count = 2};
+    place(&scene.place);
+    assert_int_equal(wish(&scene, 0, 0), 1);
+}
+
+static void nothing_runs_where_it_is_barred(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 2, 2, 2);
+    place_cell(&scene.place, 0, 0)->is_barred = true;
+    present(&scene, 0, 0)[PLACE_BUSY] = 1;
+    present(&scene, 1, 0)[PLACE_WARM] = 2;
+    scene.endpoints[0].want = 3;
+    scene.endpoints[1].want = 2;
+    place(&scene.place);
+    assert_int_equal(wish(&scene, 0, 0), 0);
+    assert_int_equal(wish(&scene, 0, 1), 2);
+    assert_true(place_fits_somewhere(&scene.place, 0));
+    place_cell(&scene.place, 0, 1)->is_barred = true;
+    assert_false(place_fits_somewhere(&scene.place, 0));
+    assert_true(place_fits_somewhere(&scene.place, 1));
+}
+
 static void a_silent_agent_keeps_and_gets_nothing_new(void **state)
 {
     (void)state;
@@ -232,6 +279,8 @@ static void any_scene(struct scene *scene, uint64_t *seed)
         for (size_t class = 0; class < PLACE_CLASS_COUNT; class ++) {
             scene->cells[i].present[class] = below(seed, 4) ? 0 : below(seed, 3);
         }
+        scene->cells[i].is_barred = below(seed, 8) == 0;
+        scene->cells[i].warmth = (int)below(seed, 3);
     }
 }
 
@@ -290,8 +339,10 @@ static void check_endpoint(const struct scene *before, const struct scene *after
     int64_t sum = 0;
     for (size_t a = 0; a < after->place.agent_count; a++) {
         sum += wish(after, e, a);
-        bool has_room = before->agents[a].is_open &&
+        bool is_barred = place_cell(&before->place, e, a)->is_barred;
+        bool has_room = before->agents[a].is_open && !is_barred &&
                         used_slots(after, a) < before->agents[a].slots && has_cards(after, a, e);
+        assert_true(!is_barred || wish(after, e, a) == 0);
         assert_false(has_room && endpoint->placed + endpoint->given_up < endpoint->want);
     }
     assert_int_equal(sum, endpoint->placed);
@@ -329,7 +380,8 @@ static void invariants_hold_for_generated_scenes(void **state)
 static bool run_as_wished(struct scene *next, const struct scene *placed)
 {
     for (size_t k = 0; k < placed->place.agent_count * placed->place.endpoint_count; k++) {
-        next->cells[k] = (struct place_cell){0};
+        next->cells[k] = (struct place_cell){.warmth = placed->cells[k].warmth,
+                                             .is_barred = placed->cells[k].is_barred};
         next->cells[k].present[PLACE_IDLE] = placed->cells[k].wish;
     }
     struct scene before;
@@ -515,6 +567,9 @@ int main(void)
         cmocka_unit_test(too_many_leave_where_most_are_idle),
         cmocka_unit_test(what_has_not_started_goes_before_what_is_idle),
         cmocka_unit_test(workers_of_a_shrunken_agent_move),
+        cmocka_unit_test(a_warm_machine_comes_before_spreading),
+        cmocka_unit_test(the_type_of_card_comes_before_a_warm_machine),
+        cmocka_unit_test(nothing_runs_where_it_is_barred),
         cmocka_unit_test(a_silent_agent_keeps_and_gets_nothing_new),
         cmocka_unit_test(gpus_of_a_worker_come_from_one_agent_or_not_at_all),
         cmocka_unit_test(lost_gpus_take_only_workers_that_use_them),

@@ -37,6 +37,10 @@ static void health_answer(struct op *op, const struct health *health)
         (void)buf_put_str(&body, ",\"reason\":");
         (void)buf_put_json_str(&body, health->reason);
     }
+    if (health->detail.len > 0) {
+        (void)buf_put_str(&body, ",\"detail\":");
+        (void)buf_put_json_str(&body, health->detail);
+    }
     (void)buf_put_char(&body, '}');
     op_reply_json(op, 200, buf_slice(&body));
 }

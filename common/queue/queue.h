@@ -252,6 +252,7 @@ struct health {
     int64_t in_queue, in_progress, completed, failed, retried;
     int64_t idle, initializing, running, throttled, unhealthy;
     struct slice reason; /* why a job waits, or would wait; empty: not known */
+    struct slice detail; /* what a handler that cannot start has said; empty: it can */
 };
 void queue_health(struct store *store, struct store_call *call, struct slice ep, store_fn fn);
 enum err queue_health_result(const struct reply *reply, struct health *ret_health);

@@ -306,10 +306,10 @@ static void health_count_worker(struct health *health, struct slice state)
 
 enum err queue_health_result(const struct reply *reply, struct health *ret_health)
 {
-    if (reply_count(reply) != 2) {
+    if (reply_count(reply) != 3) {
         return ERR_STORE_REPLY;
     }
-    struct health health = {0};
+    struct health health = {.detail = reply_slice(reply_at(reply, 2))};
     const struct reply *stats = reply_at(reply, 0), *workers = reply_at(reply, 1);
     for (size_t i = 0; i + 1 < reply_count(stats); i += 2) {
         struct slice name = reply_slice(reply_at(stats, i));

@@ -5,8 +5,8 @@ import time
 import pytest
 
 import processes
-from containers import FakeRuntime, Podman, build_tiny_worker, handler_pids
-from documents import document
+from containers import FakeRuntime, Podman, build_tiny_worker
+from documents import document, server_handler
 from millrace_up import Up
 from transitions import wait_for
 
@@ -101,6 +101,19 @@ def test_an_image_that_cannot_be_pulled_is_explained(runtime, image):
     job_id = endpoint.run({"do": "echo"})
     wait_reason(endpoint, job_id, "CRASH_LOOP")
     assert "manifest unknown" in endpoint.status(job_id)["detail"]
+    assert "manifest unknown" in endpoint.health()["detail"]
+
+
+def test_an_image_may_serve_http(runtime, fake_up, unique_id):
+    name = "registry.test/team/server:1"
+    runtime.add("local", name, 9)
+    handler = server_handler("model_server.py")
+    handler = {"image": name, "command": handler["server"]["command"], "server": {},
+               "env": handler["env"]}
+    endpoint = fake_up.apply(document(unique_id(), handler))
+    reply = endpoint.runsync({"path": "/text"})
+    assert reply["status"] == "COMPLETED", reply
+    endpoint.delete()
 
 
 def test_no_container_outlives_its_client_or_its_agent(runtime, image, fake_up):
@@ -161,16 +174,15 @@ def test_podman_runs_jobs_and_leaves_nothing(podman, podman_up, unique_id, tmp_p
 
     killed = endpoint.run({"do": "block"})
     endpoint.wait(killed, "IN_PROGRESS")
-    pid, = handler_pids()
-    processes.kill(pid)
+    name, = podman.containers()
+    processes.kill(podman.pid(name))
     error = endpoint.wait(killed, "FAILED")["error"]
     assert '"cause":"signal","signal":9' in error, error
 
     left = endpoint.run({"do": "block"})
     endpoint.wait(left, "IN_PROGRESS")
-    agent, names = podman_up.pid("agent-0"), podman.containers()
-    assert len(names) == 1
+    agent, (name,) = podman_up.pid("agent-0"), podman.containers()
     processes.kill(agent)
-    wait_for(lambda: names[0] not in podman.containers(), 20, "the container is removed")
+    wait_for(lambda: name not in podman.containers(), 20, "the container is removed")
     podman_up.wait_restarted("agent-0", agent)
     assert "agent_restarted" in endpoint.wait(left, "FAILED")["error"]

@@ -7,7 +7,6 @@ import pathlib
 import shutil
 import subprocess
 
-import processes
 from millrace_up import Up
 
 LIB = pathlib.Path(__file__).parent
@@ -121,6 +120,10 @@ class Podman:
         assert listed.returncode == 0, listed.stderr
         return listed.stdout.split()
 
+    def pid(self, name):
+        """Of its main process, as the machine sees it."""
+        return int(self.run("container", "inspect", "--format", "{{.State.Pid}}", name).stdout)
+
     def up(self, *args):
         return PrefixedUp(self.prefix, *args, env=self.env)
 
@@ -135,8 +138,3 @@ class PrefixedUp(Up):
     def command(self):
         return [*self.prefix, *super().command()]
 
-
-def handler_pids(program="/tiny"):
-    """Processes that run the program."""
-    return [pid for pid in processes.all_pids()
-            if processes.command_line(pid).split(" ")[0] == program]

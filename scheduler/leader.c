@@ -4,7 +4,8 @@
  * that fails is tried again; when the lock must have lapsed meanwhile the leader steps down without
  * being told. A process that was paused longer than the lock finds its own time over
  * (leader_is_leading() reads the monotonic clock), and were it to write all the same, assign.lua
- * refuses its epoch.
+ * refuses its epoch. When Redis comes back without its data, or with older ones, the leader brings
+ * the epoch it had: a leadership begins anew, with a larger one.
  *
  * Leaving: asking for a lock of 1 ms gives one's own lock up, takes nobody else's, and needs no
  * script of its own. */
@@ -54,18 +55,23 @@ static void leader_ask(struct timer *timer)
     if (!store_call_is_waiting(&leader->call) && store_is_ready(leader->store)) {
         leader->sent_ms = clock_mono_ms();
         queue_lead(leader->store, &leader->call, slice_of(leader->id), LEADER_LOCK_MS,
-                   leader_answered);
+                   leader->epoch_seen, leader_answered);
     }
 }
 
 static void leader_answered(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct leader *leader = container_of(call, struct leader, call);
+    int64_t epoch = 0;
+    if (err == ERR_OK) {
+        err = queue_lead_result(reply, &epoch, &leader->term);
+    }
     if (err != ERR_OK) {
         return; /* the lock may still be held: leader_ask() looks at the clock */
     }
+    leader->epoch_seen = epoch > leader->epoch_seen ? epoch : leader->epoch_seen;
     leader->lock_until_ms = leader->sent_ms + LEADER_LOCK_MS;
-    set_epoch(leader, reply_int(reply, 0));
+    set_epoch(leader, epoch);
 }
 
 static void set_epoch(struct leader *leader, int64_t epoch)
@@ -103,7 +109,8 @@ void leader_resign(struct leader *leader, void (*on_resigned)(void *arg))
     bool is_leading = leader->epoch != 0;
     set_epoch(leader, 0);
     if (is_leading && store_is_ready(leader->store)) {
-        queue_lead(leader->store, &leader->call, slice_of(leader->id), 1, leader_resigned);
+        queue_lead(leader->store, &leader->call, slice_of(leader->id), 1, leader->epoch_seen,
+                   leader_resigned);
         return;
     }
     on_resigned(leader->arg);

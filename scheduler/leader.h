@@ -6,7 +6,7 @@
 #ifndef SCHEDULER_LEADER_H
 #define SCHEDULER_LEADER_H
 
-#include "queue/store.h"
+#include "queue/queue.h"
 
 #define LEADER_LOCK_MS 5000
 #define LEADER_RENEW_MS 1500 /* three tries within the lock */
@@ -14,7 +14,8 @@
     1000 /* so a dead leader is followed within 6 s, a leaving one within 1 s */
 
 struct leader {
-    int64_t epoch; /* 0 while another one leads */
+    int64_t epoch;          /* 0 while another one leads */
+    struct lease_term term; /* when leases may be swept, as last told */
     /* private */
     struct loop *loop;
     struct store *store;
@@ -23,6 +24,7 @@ struct leader {
     void *arg;
     struct timer timer;
     struct store_call call;
+    int64_t epoch_seen;     /* largest so far: Redis may come back with an older one */
     uint64_t sent_ms;       /* when the question on its way was asked */
     uint64_t lock_until_ms; /* monotonic */
     void (*on_resigned)(void *arg);

@@ -5,6 +5,10 @@
  * alone by the next round. sweep.lua may run on several nodes at once without harm, so
  * leadership only saves work here.
  *
+ * While Redis was away nobody could renew a lease, so each that lapsed is given LEASE_MS more after
+ * its return (lead.lua sees the gap, sweep.lua moves the deadlines). A page that was on its way
+ * when the connection broke and is sent again at the return finds its term over and ends nothing.
+ *
  * Failure: an error ends this endpoint's round; the next round tries again. */
 #include "sweep.h"
 
@@ -61,10 +65,11 @@ static void sweep_begin(struct sweep *sweep, const struct endpoint *conf)
     }
 }
 
-void sweep_start(struct sweep *sweep, const struct roster *roster)
+void sweep_start(struct sweep *sweep, const struct roster *roster, const struct lease_term *term)
 {
     sweep->roster = roster;
     sweep->is_active = true;
+    sweep->term = term;
     timer_start(sweep->loop, &sweep->timer, 0, on_timer);
 }
 
@@ -87,8 +92,9 @@ static void on_timer(struct timer *timer)
 
 static void sweep_page(struct sweep_endpoint *endpoint)
 {
-    queue_sweep(endpoint->sweep->store, &endpoint->call, slice_of(endpoint->item.id), SWEEP_PAGE,
-                endpoint->retries_max, sweep_answered);
+    const struct sweep_args args = {SWEEP_PAGE, endpoint->retries_max, *endpoint->sweep->term};
+    queue_sweep(endpoint->sweep->store, &endpoint->call, slice_of(endpoint->item.id), &args,
+                sweep_answered);
 }
 
 static void sweep_answered(struct store_call *call, enum err err, const struct reply *reply)

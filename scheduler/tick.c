@@ -40,7 +40,7 @@ void tick_begin_leading(struct tick *tick)
     tick->is_active = true;
     roster_expect_change(&tick->roster);
     roster_forget_wishes(&tick->roster);
-    sweep_start(&tick->sweep, &tick->roster);
+    sweep_start(&tick->sweep, &tick->roster, &tick->leader->term);
     tick_wake(tick);
 }
 

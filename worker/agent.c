@@ -5,7 +5,9 @@
  *   stop: wish is nothing, drain -> reports are out -> goodbye -> the loop ends
  *
  * The beat's answer is the whole assignment, so a lost message costs a second. While Redis is away
- * the last wish stands. Channels are hints; after each (re)subscription everything is read again.
+ * the last wish stands, and so while what it holds is older than what it said: an assignment of an
+ * older epoch is not taken. Channels are hints; after each (re)subscription everything is read
+ * again.
  */
 #include "agent.h"
 
@@ -68,6 +70,13 @@ void agent_note_cached(struct agent *agent, const char *kind, struct slice name)
     }
 }
 
+static void renew_all(struct agent *agent)
+{
+    list_each (at, &agent->groups) {
+        lease_renew(container_of(at, struct group, link));
+    }
+}
+
 static void on_store_change(void *arg, bool is_ready)
 {
     struct agent *agent = arg;
@@ -77,10 +86,11 @@ static void on_store_change(void *arg, bool is_ready)
     }
     log_info("store.ready", "slots=%lld", (long long)agent->config.slots);
     guard_look(&agent->guard, agent->store);
-    list_each (at, &agent->groups) { /* what is still held stays ours before others can take it */
-        struct group *group = container_of(at, struct group, link);
-        lease_renew(group);
-        taker_reclaim(&group->taker);
+    agent->take_from_ms = agent->was_ready ? loop_now_ms(agent->loop) + RETURN_MS : 0;
+    agent->was_ready = true;
+    renew_all(agent); /* what is still held stays ours before others can take it */
+    list_each (at, &agent->groups) {
+        taker_reclaim(&container_of(at, struct group, link)->taker);
     }
     if (agent->spool != NULL) {
         spool_deliver(agent->spool);
@@ -135,6 +145,7 @@ static enum err open_spool(struct agent *agent)
         .loop = agent->loop,
         .store = agent->store,
         .bus = agent->bus,
+        .agent = agent->config.id,
         .dir = agent->config.spool_dir,
         .bytes_max = agent->config.spool_max,
         .on_empty = on_spool_empty,
@@ -250,7 +261,7 @@ static void beat_start(struct agent *agent)
     }
     timer_start(agent->loop, &agent->beat_timer, BEAT_MS, beat_due);
     queue_beat(agent->store, &agent->beat_call, slice_of(agent->config.id),
-               slice_of(agent->description), beat_answered);
+               slice_of(agent->description), agent->beat_ms, beat_answered);
 }
 
 static void beat_due(struct timer *timer)
@@ -268,7 +279,7 @@ static bool take_wishes(struct agent *agent, const struct reply *reply)
     list_each (at, &agent->groups) {
         container_of(at, struct group, link)->wished = 0;
     }
-    for (size_t i = 1; i + 1 < reply_count(reply); i += 2) {
+    for (size_t i = BEAT_WISHES; i + 1 < reply_count(reply); i += 2) {
         struct slice ep = reply_slice(reply_at(reply, i));
         int64_t wanted = reply_int(reply_at(reply, i + 1), 0);
         if (!endpoint_id_is_valid(ep) || wanted < 0) {
@@ -293,10 +304,27 @@ static bool take_wishes(struct agent *agent, const struct reply *reply)
     return is_changed;
 }
 
+/* A store that has lost writes shows it here: what stands there is older than what it said. */
+static bool is_behind(struct agent *agent, const struct reply *reply)
+{
+    int64_t lost_ms = reply_int(reply_at(reply, 1), 0), epoch = reply_int(reply_at(reply, 2), 0);
+    agent->beat_ms = reply_int(reply_at(reply, 0), 0);
+    if (lost_ms > 0) {
+        log_warn("store.went_back", "lost_ms=%lld", (long long)lost_ms);
+        renew_all(agent);
+    }
+    if (epoch >= agent->epoch) {
+        agent->epoch = epoch;
+        return false;
+    }
+    log_info("assignment.old", "epoch=%lld known=%lld", (long long)epoch, (long long)agent->epoch);
+    return true; /* the last wish stands until a leader writes again */
+}
+
 static void beat_answered(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct agent *agent = container_of(call, struct agent, beat_call);
-    if (err == ERR_OK && take_wishes(agent, reply)) {
+    if (err == ERR_OK && !is_behind(agent, reply) && take_wishes(agent, reply)) {
         agent_converge(agent);
     }
     if (agent->beat_again) {

@@ -68,6 +68,7 @@ struct agent {
     char machine[MACHINE_ID_SIZE];
     char *description;     /* JSON for the beat; NULL: to be made anew */
     size_t buffered_bytes; /* results and chunks not stored yet */
+    uint64_t take_from_ms; /* nothing is taken before: other holders may come back first */
     bool is_booted;        /* what an earlier agent of this name held has been given back */
     bool is_stopping;
     /* private */
@@ -77,8 +78,14 @@ struct agent {
     struct timer goodbye_timer;
     struct boot *boot; /* until is_booted */
     bool beat_again;   /* asked for while one was on its way */
+    int64_t beat_ms;   /* Redis time of the last beat that was answered */
+    int64_t epoch;     /* of the assignment that stands */
+    bool was_ready;    /* the store has been there before */
 };
 
+/* A store that comes back may have lost that jobs were taken. Nothing is taken from it for so long:
+ * every holder is back within the longest pause between two tries to connect (2.5 s). */
+#define RETURN_MS 3000
 /* Results and chunks that may wait for Redis in memory; beyond that handlers are told to wait. */
 #define BUFFERED_MAX ((size_t)256 << 20)
 

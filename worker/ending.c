@@ -3,13 +3,15 @@
  * A result that Redis does not take within SPOOL_MS (at once when it is away) goes to the spool
  * with the chunks before it: then it is safe, the handler gets its answer and the job is the
  * spool's. Without a spool, or when that is full, it stays here in memory until Redis has it; a
- * loss always does, another start of the agent would find it anyway. A reply that makes no sense is
- * tried again a few times; then the job is left to its lease, loudly. */
+ * loss always does, another start of the agent would find it anyway. A store that has lost
+ * what it said about the job is told by the next renewal, and the result follows. A reply that
+ * makes no sense is tried again a few times; then the job is left to its lease, loudly. */
 #include "ending.h"
 
 #include "base/log.h"
 #include "group.h"
 #include "held.h"
+#include "lease.h"
 #include "slot.h"
 #include "spool.h"
 
@@ -34,6 +36,7 @@ static void ending_store(struct ending *ending);
 static void ending_finished(struct store_call *call, enum err err, const struct reply *reply);
 static void ending_lost(struct store_call *call, enum err err, const struct reply *reply);
 static void ending_again(struct ending *ending, enum err err);
+static void retry_due(struct timer *timer);
 static void ending_spool(struct timer *timer);
 static void ending_spooled(enum err err, void *arg);
 static void ending_end(struct ending *ending);
@@ -60,6 +63,7 @@ void ending_start(struct held *held, enum ending_kind kind, struct buf *members)
     bool is_counted = held->state == HELD_RUNNING && kind != ENDING_LOST;
     struct slot *slot = held->slot;
     held_move(held, HELD_ENDING);
+    held->ended_ms = loop_now_ms(held->group->agent->loop);
     held_leave(held);
     if (slot != NULL && is_counted) {
         slot_note_result(slot, kind);
@@ -93,8 +97,7 @@ void ending_flushed(struct held *held)
 static struct finish_args finish_args(const struct ending *ending)
 {
     return (struct finish_args){
-        .id = slice_of(ending->held->id),
-        .attempt = ending->held->attempt,
+        .job = held_name(ending->held),
         .is_failed = ending->kind == ENDING_FAILED,
         .members = buf_slice(&ending->members),
     };
@@ -105,7 +108,7 @@ static void ending_store(struct ending *ending)
     struct held *held = ending->held;
     struct store *store = held->group->agent->store;
     if (ending->kind == ENDING_LOST) {
-        struct held_job job = {slice_of(held->id), held->attempt};
+        const struct held_job job = held_name(held);
         queue_lost(store, &ending->call, group_ep(held->group), group_retries(held->group), &job,
                    buf_slice(&ending->members), ending_lost);
     } else {
@@ -134,6 +137,11 @@ static void ending_finished(struct store_call *call, enum err err, const struct 
     }
     if (err != ERR_OK) {
         ending_again(ending, err);
+        return;
+    }
+    if (result.knows_less && !ending->held->is_refused) {
+        lease_renew(ending->held->group); /* has it adopted */
+        timer_start(ending->held->group->agent->loop, &ending->retry, RETRY_MS, retry_due);
         return;
     }
     if (result.is_applied) {
@@ -201,10 +209,12 @@ static void ending_spool(struct timer *timer)
         .job = slice_of(held->id),
         .worker = slice_of(held->worker),
         .attempt = held->attempt,
+        .duration_ms = (int64_t)(held->ended_ms - held->since_ms),
+        .retention_ms = group_retention_ms(held->group),
         .is_failed = ending->kind == ENDING_FAILED,
         .members = buf_slice(&ending->members),
     };
-    parcel.first = stream_put_unstored(&held->stream, &chunks, &parcel.chunk_count);
+    parcel.first = stream_put_rest(&held->stream, &chunks, &parcel.chunk_count);
     parcel.chunks = buf_slice(&chunks);
     ending->put = spool_put(held->group->agent->spool, &parcel, ending_spooled, ending);
 }

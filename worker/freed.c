@@ -26,7 +26,7 @@ void freed_tell(const struct held *held)
 {
     struct freed *freed = xcalloc(1, sizeof(*freed));
     freed->job = xstrdup(held->id);
-    const struct held_job job = {slice_of(freed->job), held->attempt};
+    const struct held_job job = held_name(held);
     meter_time(held->group, METER_FREE, loop_now_ms(held->group->agent->loop) - held->stopped_ms);
     queue_freed(held->group->agent->store, &freed->call, group_ep(held->group), &job, freed_told);
 }

@@ -56,6 +56,12 @@ int64_t group_retries(const struct group *group)
     return group->endpoint != NULL ? group->endpoint->retries : 1;
 }
 
+int64_t group_retention_ms(const struct group *group)
+{
+    return group->endpoint != NULL ? group->endpoint->retention_async_s * 1000
+                                   : ORPHAN_RETENTION_MS;
+}
+
 size_t group_slot_count(const struct group *group)
 {
     size_t count = 0;

@@ -54,6 +54,11 @@ struct held *held_new(struct slot *slot, const struct taken_job *job)
     return held;
 }
 
+struct held_job held_name(const struct held *held)
+{
+    return (struct held_job){slice_of(held->id), held->attempt, slice_of(held->worker)};
+}
+
 void held_move(struct held *held, enum held_state state)
 {
     sm_move(&held_sm, &held->state, state, held->id);

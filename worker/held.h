@@ -25,9 +25,11 @@ struct held {
     struct slot *slot; /* NULL once it has left its handler */
     unsigned state;
     char *id, *token;
-    char *worker; /* id of the process that was given it */
+    char *worker;    /* id of the process that was given it */
+    bool is_refused; /* the store has lost it and will not have it back */
     int64_t attempt, execution_ms;
     uint64_t since_ms;           /* taken */
+    uint64_t ended_ms;           /* HELD_ENDING since, 0 not yet */
     uint64_t stopped_ms;         /* HELD_STOPPED since */
     uint64_t stop_told_ms;       /* last time its handler was told, 0 never */
     uint64_t seen_after_stop_ms; /* a ping listed it after the stop, 0 never */
@@ -47,6 +49,8 @@ void held_leave(struct held *held);
 /* Unlinks from everything and frees. */
 void held_free(struct held *held);
 struct held *held_find(struct slot *slot, struct slice id); /* NULL when it has none such */
+/* What transitions call it; borrowed. */
+struct held_job held_name(const struct held *held);
 /* Tells the API nodes that wait for the job; payload empty: they shall look. */
 void held_announce(const struct held *held, struct slice watchers, struct slice payload);
 /* Tells those of them that want chunks; payload: see bus_chunks.h, empty: they shall look. */

@@ -1,4 +1,5 @@
-/* Renews the leases of the jobs of one endpoint; the ones that are no longer ours are stopped. */
+/* Renews the leases of the jobs of one endpoint; the ones that are no longer ours are stopped, the
+ * ones that the store has lost are given back to it. */
 #ifndef WORKER_LEASE_H
 #define WORKER_LEASE_H
 
@@ -8,7 +9,7 @@ struct lease {
     /* private */
     struct timer timer;
     struct store_call call;
-    struct held_job *jobs; /* asked about; owned, with their ids */
+    struct held_job *jobs; /* asked about; owned, with their texts */
     size_t count;
 };
 

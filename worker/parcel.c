@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "base/id.h"
 
-#define MAGIC "MRSPOOL1\n"
+#define MAGIC "MRSPOOL2\n"
 #define DIGEST_LEN (DIGEST_HEX_SIZE - 1)
 #define SUFFIX ".spool"
 
@@ -61,6 +61,8 @@ void parcel_put(struct buf *out, const struct parcel *parcel)
     put_string(out, parcel->job);
     put_number(out, parcel->attempt);
     put_string(out, parcel->worker);
+    put_number(out, parcel->duration_ms);
+    put_number(out, parcel->retention_ms);
     put_number(out, parcel->first);
     put_number(out, (int64_t)parcel->chunk_count);
     put_string(out, parcel->chunks);
@@ -93,6 +95,8 @@ static enum err read_fields(struct slice rest, struct parcel *parcel)
     if (cut_string(&rest, &parcel->ep) != ERR_OK || cut_string(&rest, &parcel->job) != ERR_OK ||
         cut_number(&rest, &parcel->attempt) != ERR_OK ||
         cut_string(&rest, &parcel->worker) != ERR_OK ||
+        cut_number(&rest, &parcel->duration_ms) != ERR_OK ||
+        cut_number(&rest, &parcel->retention_ms) != ERR_OK ||
         cut_number(&rest, &parcel->first) != ERR_OK || cut_number(&rest, &count) != ERR_OK ||
         cut_string(&rest, &parcel->chunks) != ERR_OK || cut_string(&rest, &outcome) != ERR_OK ||
         cut_string(&rest, &parcel->members) != ERR_OK || rest.len > 0 || count < 0) {

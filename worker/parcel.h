@@ -1,8 +1,9 @@
 /* What a handler has posted for one attempt and the store has not got: as bytes on disk and back.
  * Pure.
  *
- *   MRSPOOL1\n  then netstrings ("5:hello,"): ep, job, attempt, worker, index of the first chunk,
- *   number of chunks, the chunks, C or F, members; last 64 digits of SHA-256 over all before. */
+ *   MRSPOOL2\n  then netstrings ("5:hello,"): ep, job, attempt, worker, ms it ran, ms it shall be
+ * kept, index of the first chunk, number of chunks, the chunks, C or F, members; last 64 digits of
+ *   SHA-256 over all before. */
 #ifndef WORKER_PARCEL_H
 #define WORKER_PARCEL_H
 
@@ -11,7 +12,8 @@
 struct parcel {
     struct slice ep, job, worker;
     int64_t attempt;
-    int64_t first; /* index of the first chunk */
+    int64_t duration_ms, retention_ms; /* for a store that has lost the job */
+    int64_t first;                     /* index of the first chunk */
     size_t chunk_count;
     struct slice chunks; /* netstrings: parcel_chunk() */
     bool is_failed;

@@ -9,8 +9,9 @@ static void progress_stored(struct store_call *call, enum err err, const struct 
 
 static void progress_store(struct held *held, struct slice members)
 {
-    queue_progress(held->group->agent->store, &held->progress.call, group_ep(held->group),
-                   slice_of(held->id), held->attempt, members, progress_stored);
+    const struct held_job job = held_name(held);
+    queue_progress(held->group->agent->store, &held->progress.call, group_ep(held->group), &job,
+                   members, progress_stored);
 }
 
 void progress_put(struct held *held, struct slice members)

@@ -1,6 +1,6 @@
 /*   put:      bytes -> (thread) seal, write, fsync, rename, fsync the folder -> file -> told
  *   deliver:  first file -> (thread) read -> append a page ... -> finish -> announce -> unlink ->
- * next
+ *             next; the store knows less of the job? adopt it, then append from the start
  *
  * Files are read and written in libuv's threads, each on an own struct job that the loop does not
  * touch meanwhile. One delivery at a time, oldest first: it is the exception, and order keeps it
@@ -20,6 +20,7 @@
 #include <uv.h>
 
 #include "base/file.h"
+#include "base/id.h"
 #include "base/log.h"
 
 #define RETRY_MS 500
@@ -69,6 +70,7 @@ struct spool {
     int64_t next;         /* index of the first of them */
     size_t in_flight;     /* chunks of the append on its way */
     struct slice after;   /* rest once it is stored */
+    bool is_adopted;
     unsigned bad_replies;
     struct store_call call;
     struct timer retry;
@@ -76,10 +78,13 @@ struct spool {
 
 static void deliver_read(struct spool *spool);
 static void deliver_opened(uv_work_t *uv, int status);
+static void deliver_begin(struct spool *spool);
 static void deliver_append(struct spool *spool);
 static void deliver_appended(struct store_call *call, enum err err, const struct reply *reply);
 static void deliver_finish(struct spool *spool);
 static void deliver_finished(struct store_call *call, enum err err, const struct reply *reply);
+static void deliver_adopt(struct spool *spool);
+static void deliver_adopted(struct store_call *call, enum err err, const struct reply *reply);
 static void deliver_end(struct spool *spool);
 static void deliver_later(struct spool *spool, enum err err);
 
@@ -417,6 +422,17 @@ static void deliver_opened(uv_work_t *uv, int status)
         set_aside(spool, spool->work.err);
         return;
     }
+    spool->is_adopted = false;
+    deliver_begin(spool);
+}
+
+static struct held_job job_of(const struct spool *spool)
+{
+    return (struct held_job){spool->parcel.job, spool->parcel.attempt, spool->parcel.worker};
+}
+
+static void deliver_begin(struct spool *spool)
+{
     spool->rest = spool->parcel.chunks;
     spool->next = spool->parcel.first;
     deliver_append(spool);
@@ -441,8 +457,12 @@ static void deliver_append(struct spool *spool)
         deliver_finish(spool);
         return;
     }
-    queue_append(spool->config.store, &spool->call, spool->parcel.ep, spool->parcel.job,
-                 spool->parcel.attempt, spool->next, chunks, spool->in_flight, deliver_appended);
+    const struct append_args args = {.job = job_of(spool),
+                                     .first = spool->next,
+                                     .must_fill = true,
+                                     .chunks = chunks,
+                                     .count = spool->in_flight};
+    queue_append(spool->config.store, &spool->call, spool->parcel.ep, &args, deliver_appended);
 }
 
 static void deliver_appended(struct store_call *call, enum err err, const struct reply *reply)
@@ -455,7 +475,7 @@ static void deliver_appended(struct store_call *call, enum err err, const struct
     }
     if (err != ERR_OK) {
         deliver_later(spool, err);
-    } else if (stored < 0) { /* the attempt no longer counts; finish says what is so */
+    } else if (stored < 0) { /* the attempt does not count, or not yet; finish says what is so */
         deliver_finish(spool);
     } else {
         spool->rest = spool->after;
@@ -467,10 +487,8 @@ static void deliver_appended(struct store_call *call, enum err err, const struct
 static struct finish_args finish_args(const struct spool *spool)
 {
     const struct parcel *parcel = &spool->parcel;
-    return (struct finish_args){.id = parcel->job,
-                                .attempt = parcel->attempt,
-                                .is_failed = parcel->is_failed,
-                                .members = parcel->members};
+    return (struct finish_args){
+        .job = job_of(spool), .is_failed = parcel->is_failed, .members = parcel->members};
 }
 
 static void deliver_finish(struct spool *spool)
@@ -501,6 +519,10 @@ static void deliver_finished(struct store_call *call, enum err err, const struct
         deliver_later(spool, err);
         return;
     }
+    if (result.knows_less && !spool->is_adopted) {
+        deliver_adopt(spool);
+        return;
+    }
     if (result.is_applied) {
         announce(spool, &result);
     }
@@ -509,6 +531,36 @@ static void deliver_finished(struct store_call *call, enum err err, const struct
              (long long)spool->parcel.attempt, result.is_applied);
     (void)unlink(spool->work.path);
     deliver_end(spool);
+}
+
+static void deliver_adopt(struct spool *spool)
+{
+    const struct parcel *parcel = &spool->parcel;
+    char token[TOKEN_SIZE];
+    id_hex(token, (TOKEN_SIZE - 1) / 2);
+    const struct adoption adoption = {
+        .job = job_of(spool),
+        .token = slice_of(token),
+        .age_ms = parcel->duration_ms,
+        .execution_ms = parcel->duration_ms + LEASE_MS, /* it has run: no timeout any more */
+        .retention_ms = parcel->retention_ms,
+    };
+    queue_adopt(spool->config.store, &spool->call, parcel->ep, slice_of(spool->config.agent),
+                &adoption, 1, deliver_adopted);
+}
+
+static void deliver_adopted(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct spool *spool = container_of(call, struct spool, call);
+    if (err != ERR_OK) {
+        deliver_later(spool, err);
+        return;
+    }
+    log_warn("spool.adopted", "ep=%.*s job=%.*s attempt=%lld is_ours=%lld",
+             SLICE_ARG(spool->parcel.ep), SLICE_ARG(spool->parcel.job),
+             (long long)spool->parcel.attempt, (long long)reply_int(reply_at(reply, 0), 0));
+    spool->is_adopted = true;
+    deliver_begin(spool);
 }
 
 static void deliver_end(struct spool *spool)

@@ -3,7 +3,8 @@
  * One file for each attempt (parcel.h), written whole, synced and only then given its name; so what
  * has a name is complete. The spool delivers its files one after the other whenever the store is
  * there, at the start of the agent before anything is reclaimed: chunks first, then the result. The
- * attempt in each call makes a delivery that came too late harmless. */
+ * attempt in each call makes a delivery that came too late harmless. A job that the store has lost
+ * is adopted first: when its record is gone the result is kept as an orphan's. */
 #ifndef WORKER_SPOOL_H
 #define WORKER_SPOOL_H
 
@@ -16,8 +17,9 @@ struct spool_config {
     struct loop *loop;
     struct store *store;
     struct bus *bus;
-    const char *dir;  /* made when missing */
-    size_t bytes_max; /* of all files together */
+    const char *agent; /* its id */
+    const char *dir;   /* made when missing */
+    size_t bytes_max;  /* of all files together */
     /* Called, from the loop, each time the last file has been delivered. */
     void (*on_empty)(void *arg);
     void *arg;

@@ -4,6 +4,10 @@
  *
  *   post -> buffer -> append -> stored -> announce -> (more? append : ending_flushed)
  *
+ * The latest stored chunks are kept: a store that comes back without them (it says how many it has)
+ * gets them again. Those it has lost that are not here any more it replaces by marks, so that every
+ * chunk keeps its number.
+ *
  * When Redis does not keep up, posts beyond STREAM_BUFFER_MAX stay unanswered: the handler waits,
  * memory does not grow. */
 #include "stream.h"
@@ -12,6 +16,7 @@
 #include "ending.h"
 #include "group.h"
 #include "held.h"
+#include "lease.h"
 #include "net/bus_chunks.h"
 #include "parcel.h"
 #include "plane.h"
@@ -55,10 +60,15 @@ void stream_init(struct stream *stream, struct held *held)
 
 bool stream_is_empty(const struct stream *stream)
 {
-    return stream->lens.len == 0;
+    return chunk_count(stream) == stream->kept;
 }
 
-int64_t stream_put_unstored(const struct stream *stream, struct buf *out, size_t *ret_count)
+static size_t unstored_bytes(const struct stream *stream)
+{
+    return stream->bytes.len - stream->kept_bytes;
+}
+
+int64_t stream_put_rest(const struct stream *stream, struct buf *out, size_t *ret_count)
 {
     size_t at = 0;
     for (size_t i = 0; i < chunk_count(stream); i++) {
@@ -66,7 +76,7 @@ int64_t stream_put_unstored(const struct stream *stream, struct buf *out, size_t
         at += chunk_len(stream, i);
     }
     *ret_count = chunk_count(stream);
-    return stream->next;
+    return stream->next - (int64_t)stream->kept;
 }
 
 /* ---- posts ---- */
@@ -113,7 +123,7 @@ static struct loop *loop_of(const struct stream *stream)
 
 bool stream_has_room(const struct stream *stream)
 {
-    return stream->bytes.len <= STREAM_BUFFER_MAX;
+    return unstored_bytes(stream) <= STREAM_BUFFER_MAX;
 }
 
 void stream_post(struct stream *stream, struct http_request *request)
@@ -129,12 +139,12 @@ void stream_post(struct stream *stream, struct http_request *request)
 void stream_put(struct stream *stream, struct slice body)
 {
     size_t before = stream->bytes.len;
-    stream->first_ms = before > 0 ? stream->first_ms : loop_now_ms(loop_of(stream));
+    stream->first_ms = !stream_is_empty(stream) ? stream->first_ms : loop_now_ms(loop_of(stream));
     if (verdict_chunks(body, &stream->bytes, &stream->lens) != ERR_OK) {
         log_warn("stream.unreadable", "job=%s bytes=%zu", stream->held->id, body.len);
     }
     *total_of(stream) += stream->bytes.len - before;
-    if (stream->bytes.len >= STREAM_FLUSH_BYTES) {
+    if (unstored_bytes(stream) >= STREAM_FLUSH_BYTES) {
         stream_flush(stream);
     } else if (!timer_is_running(&stream->timer) && !stream_is_empty(stream)) {
         timer_start(loop_of(stream), &stream->timer, STREAM_DELAY_MS, on_delay_over);
@@ -151,14 +161,15 @@ void stream_flush(struct stream *stream)
     }
 }
 
-/* The first chunks of the buffer, at most `most` of them; their number. */
+/* The first chunks that are not stored, at most `most` of them; their number. */
 static size_t first_chunks(const struct stream *stream, size_t most,
                            struct slice chunks[APPEND_MAX])
 {
-    size_t count = 0, at = 0;
-    while (count < chunk_count(stream) && count < most && (count == 0 || at < APPEND_BYTES)) {
-        chunks[count] = (struct slice){stream->bytes.ptr + at, chunk_len(stream, count)};
-        at += chunks[count++].len;
+    size_t count = 0, at = stream->kept_bytes, end = at + APPEND_BYTES;
+    while (stream->kept + count < chunk_count(stream) && count < most && (count == 0 || at < end)) {
+        size_t len = chunk_len(stream, stream->kept + count);
+        chunks[count++] = (struct slice){stream->bytes.ptr + at, len};
+        at += len;
     }
     return count;
 }
@@ -169,8 +180,12 @@ static void stream_append(struct stream *stream)
     struct slice chunks[APPEND_MAX];
     size_t count = first_chunks(stream, APPEND_MAX, chunks);
     stream->in_flight = count;
-    queue_append(group->agent->store, &stream->call, group_ep(group), slice_of(stream->held->id),
-                 stream->held->attempt, stream->next, chunks, count, stream_appended);
+    const struct append_args args = {.job = held_name(stream->held),
+                                     .first = stream->next,
+                                     .must_fill = stream->must_fill,
+                                     .chunks = chunks,
+                                     .count = count};
+    queue_append(group->agent->store, &stream->call, group_ep(group), &args, stream_appended);
 }
 
 /* The chunks that have just been stored, to those that follow the stream. */
@@ -188,17 +203,49 @@ static void announce(const struct stream *stream, struct slice watchers, size_t 
                          buf_is_over(&payload) ? SLICE_NONE : buf_slice(&payload));
 }
 
-/* Drops the first chunks of the buffer. */
-static void forget(struct stream *stream, size_t count)
+/* Drops the oldest stored chunks, not one at a time: what stays behind them is moved. */
+static void drop_old(struct stream *stream)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        bytes += chunk_len(stream, i);
+    size_t count = 0, bytes = 0;
+    if (stream->kept_bytes <= 2 * STREAM_KEEP_BYTES) {
+        return;
+    }
+    while (stream->kept_bytes - bytes > STREAM_KEEP_BYTES) {
+        bytes += chunk_len(stream, count++);
     }
     buf_consume(&stream->bytes, bytes);
     buf_consume(&stream->lens, count * sizeof(size_t));
+    stream->kept -= count;
+    stream->kept_bytes -= bytes;
+}
+
+/* The next chunks are stored. */
+static void keep(struct stream *stream, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += chunk_len(stream, stream->kept + i);
+    }
+    stream->kept += count;
+    stream->kept_bytes += bytes;
     stream->next += (int64_t)count;
+    stream->must_fill = false;
     *total_of(stream) -= bytes;
+    drop_old(stream);
+}
+
+/* The store has only the first `stored` chunks: the rest goes again, as far as it is here. */
+static void rewind_to(struct stream *stream, int64_t stored)
+{
+    log_warn("stream.went_back", "job=%s stored=%lld known=%lld here=%zu", stream->held->id,
+             (long long)stored, (long long)stream->next, stream->kept);
+    while (stream->kept > 0 && stream->next > stored) {
+        size_t len = chunk_len(stream, --stream->kept);
+        stream->kept_bytes -= len;
+        stream->next--;
+        *total_of(stream) += len;
+    }
+    stream->must_fill = stream->next > stored;
 }
 
 static void stream_appended(struct store_call *call, enum err err, const struct reply *reply)
@@ -216,26 +263,33 @@ static void stream_appended(struct store_call *call, enum err err, const struct 
         timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_delay_over);
         return;
     }
+    if (stored == APPEND_KNOWS_LESS && !stream->held->is_refused) {
+        lease_renew(stream->held->group); /* has the job adopted */
+        timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_delay_over);
+        return;
+    }
     meter_time(stream->held->group, METER_STREAM, loop_now_ms(loop_of(stream)) - stream->first_ms);
     stream->first_ms = loop_now_ms(loop_of(stream));
     if (stored < 0) { /* the job is over: what is left of it has no reader */
-        forget(stream, chunk_count(stream));
+        keep(stream, chunk_count(stream) - stream->kept);
         stop_job(stream->held);
+    } else if (stored < stream->next) {
+        rewind_to(stream, stored);
     } else {
         announce(stream, watchers, count);
-        forget(stream, count);
+        keep(stream, count);
     }
     stream_stored(stream);
 }
 
 static void stream_stored(struct stream *stream)
 {
-    if (stream->bytes.len <= STREAM_BUFFER_MAX) {
+    if (stream_has_room(stream)) {
         answer_all(stream);
     }
     if (stream_is_empty(stream)) {
         ending_flushed(stream->held);
-    } else if (stream->held->ending != NULL || stream->bytes.len >= STREAM_FLUSH_BYTES) {
+    } else if (stream->held->ending != NULL || unstored_bytes(stream) >= STREAM_FLUSH_BYTES) {
         stream_flush(stream);
     } else {
         timer_start(loop_of(stream), &stream->timer, STREAM_DELAY_MS, on_delay_over);
@@ -247,7 +301,7 @@ void stream_done(struct stream *stream)
     answer_all(stream);
     timer_stop(&stream->timer);
     store_detach(&stream->call);
-    *total_of(stream) -= stream->bytes.len;
+    *total_of(stream) -= unstored_bytes(stream);
     buf_done(&stream->bytes);
     buf_done(&stream->lens);
 }

@@ -110,6 +110,12 @@ void taker_forget(struct taker *taker, struct poll *poll)
     }
 }
 
+/* A take that waits for the store would go before the renewals at its return. */
+static bool may_take(const struct agent *agent)
+{
+    return store_is_ready(agent->store) && loop_now_ms(agent->loop) >= agent->take_from_ms;
+}
+
 static void taker_next(struct taker *taker)
 {
     if (taker->state != TAKER_IDLE) {
@@ -119,9 +125,9 @@ static void taker_next(struct taker *taker)
         reclaim_start(taker);
     } else if (list_is_empty(&taker->polls)) {
         return;
-    } else if (store_is_ready(group_of(taker)->agent->store)) {
+    } else if (may_take(group_of(taker)->agent)) {
         take_start(taker);
-    } else { /* a take that waits for the store would go before the renewals at its return */
+    } else {
         pause_start(taker);
     }
 }

@@ -83,6 +83,9 @@ void job_put_object(struct buf *out, const struct job_view *job)
     if (job->retries > 0) {
         put_number(out, ",\"retries\":", job->retries);
     }
+    if (job->is_orphan) {
+        (void)buf_put_str(out, ",\"orphan\":true");
+    }
     if (job->has_freed) {
         put_number(out, ",\"workerFreedTime\":", job->freed_ms);
     }

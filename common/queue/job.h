@@ -29,6 +29,7 @@ struct job_view {
     int64_t delay_ms; /* submission to pick-up of the latest attempt (to the end when never run) */
     int64_t execution_ms; /* pick-up to end of the latest attempt, final states only */
     int64_t retries;
+    bool is_orphan;      /* its record was lost; this one is what its agent knew */
     bool has_freed;      /* stopped while it ran, and its worker has let go */
     int64_t freed_ms;    /* from the stop until then */
     int64_t position;    /* of a waiting one: how many of its class came before it and may wait */

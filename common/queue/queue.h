@@ -102,14 +102,22 @@ void queue_take(struct store *store, struct store_call *call, struct slice ep, s
 enum err queue_take_result(const struct reply *reply, int64_t *ret_waiting, size_t *ret_count);
 enum err queue_take_job(const struct reply *reply, size_t index, struct taken_job *ret_job);
 
-struct finish_args {
+/* What a worker's transitions name: one attempt of a job, and who was given it. A store that lost
+ * writes may give the same attempt again, to another worker. */
+struct held_job {
     struct slice id;
     int64_t attempt;
+    struct slice worker;
+};
+
+struct finish_args {
+    struct held_job job;
     bool is_failed;
     struct slice members; /* `"output":...` and/or `"error":"..."`, comma separated; may be empty */
 };
 struct finish_result {
     bool is_applied;
+    bool knows_less; /* the store has lost what it said about the job: queue_adopt(), then again */
     struct slice watchers;
     struct job_view job; /* without members; ready for job_put_object() once they are set */
 };
@@ -119,24 +127,39 @@ enum err queue_finish_result(const struct reply *reply, const struct finish_args
                              struct finish_result *ret_result);
 
 /* members: `"output":...`. The reply is nil when ignored, else the watchers. */
-void queue_progress(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                    int64_t attempt, struct slice members, store_fn fn);
+void queue_progress(struct store *store, struct store_call *call, struct slice ep,
+                    const struct held_job *job, struct slice members, store_fn fn);
 
-/* first: index of chunks[0] in the attempt's stream; count 1..APPEND_MAX. */
-void queue_append(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                  int64_t attempt, int64_t first, const struct slice *chunks, size_t count,
-                  store_fn fn);
-/* ret_stored: chunks stored so far, -1 when the attempt no longer holds the job. */
+struct append_args {
+    struct held_job job;
+    int64_t first;  /* index of chunks[0] in the attempt's stream */
+    bool must_fill; /* chunks before it that the store has lost cannot be sent again: mark them */
+    const struct slice *chunks;
+    size_t count; /* 1..APPEND_MAX */
+};
+void queue_append(struct store *store, struct store_call *call, struct slice ep,
+                  const struct append_args *args, store_fn fn);
+/* ret_stored: chunks stored so far; less than first: the store has lost some and took none of
+ * these. APPEND_IGNORED: the attempt no longer holds the job. APPEND_KNOWS_LESS: the store has lost
+ * what it said about the job: queue_adopt(), then again. */
+#define APPEND_IGNORED (-1)
+#define APPEND_KNOWS_LESS (-2)
 enum err queue_append_result(const struct reply *reply, int64_t *ret_stored,
                              struct slice *ret_watchers, struct slice *ret_token);
 
-struct held_job {
-    struct slice id;
-    int64_t attempt;
-};
-/* The reply is an array of integers, 1 held, 0 to be stopped, in order. */
+/* The reply is an array of integers, 1 held, 0 to be stopped, 2 to be adopted, in order. */
 void queue_renew(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
                  const struct held_job *jobs, size_t count, store_fn fn);
+struct adoption {
+    struct held_job job;
+    struct slice token;
+    int64_t age_ms; /* since it was taken */
+    int64_t execution_ms, retention_ms;
+};
+#define ORPHAN_RETENTION_MS 1800000 /* where the endpoint's own is not known */
+/* The reply is an array of integers, 1 adopted, 0 to be stopped, in order. */
+void queue_adopt(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
+                 const struct adoption *jobs, size_t count, store_fn fn);
 /* error_members: `"error":"..."` for the case that no try is left. Reply: reply_at(reply, 0) as
  * queue_change_at() without id; use queue_lost_result(). */
 void queue_lost(struct store *store, struct store_call *call, struct slice ep, int64_t retries_max,
@@ -190,20 +213,36 @@ void queue_proven(struct store *store, struct store_call *call, struct slice ep,
  * when nobody has said yet, nil when the document has another version. */
 void queue_pin(struct store *store, struct store_call *call, struct slice ep, int64_t version,
                struct slice image, store_fn fn);
-/* description: JSON. Reply: {now ms, endpoint id, wanted, endpoint id, wanted ...}. */
+/* description: JSON; answered_ms: what the last beat's answer said, 0: none.
+ * Reply: {now ms, ms of writes lost, epoch, endpoint id, wanted ...}. */
+#define BEAT_WISHES 3 /* index of the first endpoint */
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,
-                struct slice description, store_fn fn);
+                struct slice description, int64_t answered_ms, store_fn fn);
 
 /* ---- scheduler side ---- */
-void queue_sweep(struct store *store, struct store_call *call, struct slice ep, int64_t most,
-                 int64_t retries_max, store_fn fn);
+#define REDIS_AWAY_MS 5000     /* no scheduler asked for so long: Redis was away */
+#define LEASE_HOLD_MS LEASE_MS /* no lease lapses for so long after that */
+/* When the leader may sweep leases, in Redis time. */
+struct lease_term {
+    int64_t from_ms;  /* those that lapse before have until then */
+    int64_t until_ms; /* end of the leader's lock */
+};
+struct sweep_args {
+    int64_t most, retries_max;
+    struct lease_term term;
+};
+void queue_sweep(struct store *store, struct store_call *call, struct slice ep,
+                 const struct sweep_args *args, store_fn fn);
 /* Reply: {handled, changes...}: changes with skip 1. */
 size_t queue_change_count(const struct reply *reply, size_t skip);
 enum err queue_change_at(const struct reply *reply, size_t skip, size_t index,
                          struct job_change *ret_change);
-/* Reply: integer, the epoch while leading, else 0. */
+/* epoch: the largest the caller knows of. */
 void queue_lead(struct store *store, struct store_call *call, struct slice scheduler,
-                int64_t lock_ms, store_fn fn);
+                int64_t lock_ms, int64_t epoch, store_fn fn);
+/* ret_epoch: 0 while another one leads. */
+enum err queue_lead_result(const struct reply *reply, int64_t *ret_epoch,
+                           struct lease_term *ret_term);
 /* pairs: endpoint id, wanted, ... Reply: 1, or 0 when a younger leader exists. */
 void queue_assign(struct store *store, struct store_call *call, int64_t epoch, struct slice agent,
                   const struct slice *pairs, size_t count, store_fn fn);

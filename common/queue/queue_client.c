@@ -72,7 +72,7 @@ void queue_read(struct store *store, struct store_call *call, struct slice ep, s
     store_eval(store, call, SCRIPT_READ, ep, argv, COUNT_OF(argv), fn);
 }
 
-/* s a t0 t1 t2 w r tk members fr, see read.lua */
+/* s a t0 t1 t2 w r tk members fr o position reason detail, see view_job.lua */
 enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
 {
     if (reply_is_nil(reply)) {
@@ -99,9 +99,10 @@ enum err queue_read_result(const struct reply *reply, struct slice id, struct jo
     job.members = reply_slice(reply_at(reply, 8));
     job.has_freed = !reply_is_nil(reply_at(reply, 9));
     job.freed_ms = reply_int(reply_at(reply, 9), ended_ms) - ended_ms;
-    job.position = reply_int(reply_at(reply, 10), 0);
-    job.reason = reply_slice(reply_at(reply, 11));
-    job.detail = reply_slice(reply_at(reply, 12));
+    job.is_orphan = reply_int(reply_at(reply, 10), 0) == 1;
+    job.position = reply_int(reply_at(reply, 11), 0);
+    job.reason = reply_slice(reply_at(reply, 12));
+    job.detail = reply_slice(reply_at(reply, 13));
     *ret_job = job;
     return ERR_OK;
 }

@@ -4,10 +4,11 @@
 
 #define CHANGE_FIELDS 4
 
-void queue_sweep(struct store *store, struct store_call *call, struct slice ep, int64_t most,
-                 int64_t retries_max, store_fn fn)
+void queue_sweep(struct store *store, struct store_call *call, struct slice ep,
+                 const struct sweep_args *args, store_fn fn)
 {
-    const struct slice argv[] = {NUMBER(most), NUMBER(retries_max)};
+    const struct slice argv[] = {NUMBER(args->most), NUMBER(args->retries_max),
+                                 NUMBER(args->term.from_ms), NUMBER(args->term.until_ms)};
     store_eval(store, call, SCRIPT_SWEEP, ep, argv, COUNT_OF(argv), fn);
 }
 
@@ -33,10 +34,23 @@ enum err queue_change_at(const struct reply *reply, size_t skip, size_t index,
 }
 
 void queue_lead(struct store *store, struct store_call *call, struct slice scheduler,
-                int64_t lock_ms, store_fn fn)
+                int64_t lock_ms, int64_t epoch, store_fn fn)
 {
-    const struct slice argv[] = {scheduler, NUMBER(lock_ms)};
+    const struct slice argv[] = {scheduler, NUMBER(lock_ms), NUMBER(epoch), NUMBER(REDIS_AWAY_MS),
+                                 NUMBER(LEASE_HOLD_MS)};
     store_eval(store, call, SCRIPT_LEAD, SLICE("sys"), argv, COUNT_OF(argv), fn);
+}
+
+enum err queue_lead_result(const struct reply *reply, int64_t *ret_epoch,
+                           struct lease_term *ret_term)
+{
+    if (reply_count(reply) < 3) {
+        return ERR_STORE_REPLY;
+    }
+    *ret_epoch = reply_int(reply_at(reply, 0), 0);
+    *ret_term =
+        (struct lease_term){reply_int(reply_at(reply, 1), 0), reply_int(reply_at(reply, 2), 0)};
+    return ERR_OK;
 }
 
 void queue_assign(struct store *store, struct store_call *call, int64_t epoch, struct slice agent,

@@ -1,5 +1,5 @@
-/* The agent's transitions: take, finish, progress, append, renew, lost, reclaim, report, pin,
- * beat. */
+/* The agent's transitions: take, finish, progress, append, renew, adopt, lost, reclaim, report,
+ * pin, beat. */
 #include "queue/queue.h"
 #include "queue/queue_args.h"
 
@@ -31,6 +31,13 @@ static void args_put(struct args *args, struct slice item)
 static void args_put_number(struct args *args, int64_t value)
 {
     args_put(args, number_slice(&args->numbers[args->number_count++], value));
+}
+
+static void args_put_job(struct args *args, const struct held_job *job)
+{
+    args_put(args, job->id);
+    args_put_number(args, job->attempt);
+    args_put(args, job->worker);
 }
 
 static void args_eval(const struct args *args, struct store *store, struct store_call *call,
@@ -87,54 +94,56 @@ enum err queue_take_job(const struct reply *reply, size_t index, struct taken_jo
 void queue_finish(struct store *store, struct store_call *call, struct slice ep,
                   const struct finish_args *args, store_fn fn)
 {
-    const struct slice argv[] = {args->id, NUMBER(args->attempt),
+    const struct held_job *job = &args->job;
+    const struct slice argv[] = {job->id, NUMBER(job->attempt), job->worker,
                                  args->is_failed ? SLICE("F") : SLICE("C"), args->members};
     store_eval(store, call, SCRIPT_FINISH, ep, argv, COUNT_OF(argv), fn);
 }
 
-/* applied watchers token delay execution retries worker, see finish.lua */
+/* applied watchers token delay execution retries worker orphan, see finish.lua */
 enum err queue_finish_result(const struct reply *reply, const struct finish_args *args,
                              struct finish_result *ret_result)
 {
-    struct finish_result result = {.is_applied = reply_int(reply_at(reply, 0), -1) == 1};
-    if (reply_count(reply) < (result.is_applied ? 7U : 1U)) {
+    int64_t answer = reply_int(reply_at(reply, 0), 0);
+    struct finish_result result = {.is_applied = answer == 1, .knows_less = answer < 0};
+    if (reply_count(reply) < (result.is_applied ? 8U : 1U)) {
         return ERR_STORE_REPLY;
     }
     result.watchers = reply_slice(reply_at(reply, 1));
     result.job = (struct job_view){
-        .id = args->id,
+        .id = args->job.id,
         .state = args->is_failed ? JOB_FAILED : JOB_COMPLETED,
-        .attempt = args->attempt,
+        .attempt = args->job.attempt,
         .has_run = true,
         .token = reply_slice(reply_at(reply, 2)),
         .delay_ms = reply_int(reply_at(reply, 3), 0),
         .execution_ms = reply_int(reply_at(reply, 4), 0),
         .retries = reply_int(reply_at(reply, 5), 0),
+        .is_orphan = reply_int(reply_at(reply, 7), 0) == 1,
         .worker = reply_slice(reply_at(reply, 6)),
     };
     *ret_result = result;
     return ERR_OK;
 }
 
-void queue_progress(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                    int64_t attempt, struct slice members, store_fn fn)
+void queue_progress(struct store *store, struct store_call *call, struct slice ep,
+                    const struct held_job *job, struct slice members, store_fn fn)
 {
-    const struct slice argv[] = {id, NUMBER(attempt), members};
+    const struct slice argv[] = {job->id, NUMBER(job->attempt), job->worker, members};
     store_eval(store, call, SCRIPT_PROGRESS, ep, argv, COUNT_OF(argv), fn);
 }
 
-void queue_append(struct store *store, struct store_call *call, struct slice ep, struct slice id,
-                  int64_t attempt, int64_t first, const struct slice *chunks, size_t count,
-                  store_fn fn)
+void queue_append(struct store *store, struct store_call *call, struct slice ep,
+                  const struct append_args *append, store_fn fn)
 {
-    ensure(count > 0 && count <= APPEND_MAX);
-    AUTO(args_done) struct args args = args_new(count + 4);
-    args_put(&args, id);
-    args_put_number(&args, attempt);
-    args_put_number(&args, first);
-    args_put_number(&args, (int64_t)count);
-    for (size_t i = 0; i < count; i++) {
-        args_put(&args, chunks[i]);
+    ensure(append->count > 0 && append->count <= APPEND_MAX);
+    AUTO(args_done) struct args args = args_new(append->count + 6);
+    args_put_job(&args, &append->job);
+    args_put_number(&args, append->first);
+    args_put(&args, append->must_fill ? SLICE("1") : SLICE("0"));
+    args_put_number(&args, (int64_t)append->count);
+    for (size_t i = 0; i < append->count; i++) {
+        args_put(&args, append->chunks[i]);
     }
     args_eval(&args, store, call, SCRIPT_APPEND, ep, fn);
 }
@@ -154,20 +163,36 @@ enum err queue_append_result(const struct reply *reply, int64_t *ret_stored,
 void queue_renew(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
                  const struct held_job *jobs, size_t count, store_fn fn)
 {
-    AUTO(args_done) struct args args = args_new(2 * count + 2);
+    AUTO(args_done) struct args args = args_new(3 * count + 2);
     args_put(&args, agent);
     args_put_number(&args, LEASE_MS);
     for (size_t i = 0; i < count; i++) {
-        args_put(&args, jobs[i].id);
-        args_put_number(&args, jobs[i].attempt);
+        args_put_job(&args, &jobs[i]);
     }
     args_eval(&args, store, call, SCRIPT_RENEW, ep, fn);
+}
+
+void queue_adopt(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
+                 const struct adoption *jobs, size_t count, store_fn fn)
+{
+    AUTO(args_done) struct args args = args_new(7 * count + 2);
+    args_put(&args, agent);
+    args_put_number(&args, LEASE_MS);
+    for (size_t i = 0; i < count; i++) {
+        args_put_job(&args, &jobs[i].job);
+        args_put(&args, jobs[i].token);
+        args_put_number(&args, jobs[i].age_ms);
+        args_put_number(&args, jobs[i].execution_ms);
+        args_put_number(&args, jobs[i].retention_ms);
+    }
+    args_eval(&args, store, call, SCRIPT_ADOPT, ep, fn);
 }
 
 void queue_lost(struct store *store, struct store_call *call, struct slice ep, int64_t retries_max,
                 const struct held_job *job, struct slice error_members, store_fn fn)
 {
-    const struct slice argv[] = {NUMBER(retries_max), job->id, NUMBER(job->attempt), error_members};
+    const struct slice argv[] = {NUMBER(retries_max), job->id, NUMBER(job->attempt), job->worker,
+                                 error_members};
     store_eval(store, call, SCRIPT_LOST, ep, argv, COUNT_OF(argv), fn);
 }
 
@@ -263,8 +288,8 @@ void queue_pin(struct store *store, struct store_call *call, struct slice ep, in
 }
 
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,
-                struct slice description, store_fn fn)
+                struct slice description, int64_t answered_ms, store_fn fn)
 {
-    store_eval(store, call, SCRIPT_BEAT, SLICE("sys"), (const struct slice[]){agent, description},
-               2, fn);
+    const struct slice argv[] = {agent, description, NUMBER(answered_ms)};
+    store_eval(store, call, SCRIPT_BEAT, SLICE("sys"), argv, COUNT_OF(argv), fn);
 }

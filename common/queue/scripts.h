@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 enum script_id {
+    SCRIPT_ADOPT,
     SCRIPT_AGENTS,
     SCRIPT_APPEND,
     SCRIPT_ASSIGN,

@@ -22,6 +22,7 @@ static const struct {
     bool is_repeatable; /* sent again it does no harm and answers alike */
     bool is_divisible;  /* joined, but each item is complete in itself */
 } traits[SCRIPT_COUNT] = {
+    [SCRIPT_ADOPT] = {false, true, false},
     [SCRIPT_APPEND] = {true, true, true},
     [SCRIPT_ASSIGN] = {false, true, false},
     [SCRIPT_ATTEND] = {false, true, false},

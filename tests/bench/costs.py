@@ -137,10 +137,11 @@ def whole_job(server, group):
     client, size = server.client, len(group)
     client.ask(*submits(server, "group", group))
     reply = client.ask(server.eval("take", "agent-0", 15000, *["worker-%d" % (n % 4) for n in group]), 1)
-    ids = reply[0][1::7]
-    held = [value for job_id in ids for value in (job_id.decode(), 1)]
+    taken = [(job_id.decode(), 1, worker.decode())
+             for job_id, worker in zip(reply[0][1::7], reply[0][2::7])]
+    held = [value for job in taken for value in job]
     client.ask(server.eval("renew", "agent-0", 15000, *held), 1)
-    results = [value for job_id in ids for value in (job_id.decode(), 1, "C", '"output":{"ok":true}')]
+    results = [value for job in taken for value in (*job, "C", '"output":{"ok":true}')]
     done = client.ask(server.eval("finish", *results), 1)[0]
     if len(done) != size or any(one[0] != 1 for one in done):
         raise SystemExit("bench: not every job of a group came through")

@@ -72,11 +72,12 @@ class Door:
 class Agent:
     """A millrace-worker that belongs to the test; `up` should run without agents of its own."""
 
-    def __init__(self, up, folder, name="cut", slots=2, args=()):
+    def __init__(self, up, folder, name="cut", slots=2, args=(), redis=None):
+        """redis: path of the socket behind the door, `up`'s own by default."""
         self.up, self.name, self.slots, self.args = up, name, slots, args
         self.spool = folder / (name + "-spool")
         self.log_path = folder / (name + ".log")
-        self.door = Door(folder / (name + ".sock"), up.data / "redis/redis.sock").open()
+        self.door = Door(folder / (name + ".sock"), redis or up.data / "redis/redis.sock").open()
         self.process = None
 
     def start(self):

@@ -44,8 +44,20 @@ class PrivateRedis:
         options.setdefault("decode_responses", True)
         return redis.Redis(unix_socket_path=self.socket, **options)
 
+    def kill(self):
+        """As a crash: what was not saved is lost; start() loads the last SAVE."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self):
         if self.process and self.process.poll() is None:
+            self.resume()
             self.process.terminate()
             self.process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)

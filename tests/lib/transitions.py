@@ -13,17 +13,18 @@ FOLDER = pathlib.Path(__file__).resolve().parents[2] / "common/queue/lua"
 DAY_MS = 86400000
 
 Taken = namedtuple("Taken", "id worker attempt token execution_ms members watchers")
-Finished = namedtuple("Finished", "applied watchers token delay_ms execution_ms retries worker",
-                      defaults=(None,) * 6)
+Finished = namedtuple("Finished", "applied watchers token delay_ms execution_ms retries worker"
+                      " orphan", defaults=(None,) * 7)
 Lost = namedtuple("Lost", "applied state watchers token", defaults=(None,) * 3)
 Change = namedtuple("Change", "id state watchers token")
 Cancelled = namedtuple("Cancelled", "state watchers token delay_ms execution_ms worker")
 View = namedtuple("View", "state attempt submitted started ended worker retries token members freed"
-                  " position reason detail", defaults=(None,) * 4)
+                  " orphan position reason detail", defaults=(None,) * 5)
 Page = namedtuple("Page", "state attempt token more chunks")
 Tail = namedtuple("Tail", "job version first stored chunks")
 Appended = namedtuple("Appended", "stored watchers token", defaults=(None,) * 2)
-Beat = namedtuple("Beat", "now wanted")
+Beat = namedtuple("Beat", "now wanted lost_ms epoch")
+Lead = namedtuple("Lead", "epoch lapse_from until")
 
 
 def script_text(name):
@@ -105,28 +106,46 @@ class Transitions:
         self.waiting = reply[0]
         return rows(reply[1:], Taken)
 
-    def take_one(self, **options):
-        taken = self.take(**options)
+    def take_one(self, worker="w1", **options):
+        taken = self.take(worker, **options)
         assert len(taken) == 1, taken
         return taken[0]
 
-    def finish(self, job_id, attempt=1, outcome="C", members='"output":1'):
-        return self.finish_many([(job_id, attempt, outcome, members)])[0]
+    def worker_of(self, job_id, worker=None):
+        """Who calls when a test does not say: whoever the record names."""
+        return worker or self.redis.hget(self.key("job", job_id), "w") or "w1"
+
+    def finish(self, job_id, attempt=1, outcome="C", members='"output":1', worker=None):
+        return self.finish_many([(job_id, attempt, outcome, members, worker)])[0]
 
     def finish_many(self, results):
-        return [Finished(*r) for r in self.call("finish", *[v for one in results for v in one])]
+        """results: (id, attempt, outcome, members) and, when it is not the record's, the worker."""
+        args = []
+        for job_id, attempt, outcome, members, *worker in results:
+            args += [job_id, attempt, self.worker_of(job_id, *worker), outcome, members]
+        return [Finished(*r) for r in self.call("finish", *args)]
 
-    def progress(self, job_id, attempt=1, members='"output":"half"'):
-        return self.call("progress", job_id, attempt, members)[0]
+    def progress(self, job_id, attempt=1, members='"output":"half"', worker=None):
+        return self.call("progress", job_id, attempt, self.worker_of(job_id, worker), members)[0]
 
-    def append(self, job_id, first, *chunks, attempt=1):
-        return Appended(*self.call("append", job_id, attempt, first, len(chunks), *chunks)[0])
+    def append(self, job_id, first, *chunks, attempt=1, worker=None, fill=False):
+        return Appended(*self.call("append", job_id, attempt, self.worker_of(job_id, worker), first,
+                                   int(fill), len(chunks), *chunks)[0])
 
     def renew(self, *held, agent="agent-0", lease_ms=15000):
-        return self.call("renew", agent, lease_ms, *[v for one in held for v in one])
+        """held: (id, attempt) and, when it is not the record's, the worker."""
+        args = [v for job_id, attempt, *worker in held
+                for v in (job_id, attempt, self.worker_of(job_id, *worker))]
+        return self.call("renew", agent, lease_ms, *args)
 
-    def lost(self, job_id, attempt=1, retries=1, members='"error":"worker lost"'):
-        return Lost(*self.call("lost", retries, job_id, attempt, members)[0])
+    def adopt(self, job_id, attempt=1, worker="w1", agent="agent-0", lease_ms=15000, token=None,
+              age_ms=1000, execution_ms=600000, retention_ms=1800000):
+        return self.call("adopt", agent, lease_ms, job_id, attempt, worker, token or "tk-" + job_id,
+                         age_ms, execution_ms, retention_ms)[0]
+
+    def lost(self, job_id, attempt=1, retries=1, members='"error":"worker lost"', worker=None):
+        return Lost(*self.call("lost", retries, job_id, attempt, self.worker_of(job_id, worker),
+                               members)[0])
 
     def reclaim(self, *held, agent="agent-0", retries=1, is_new=True):
         return rows(self.call("reclaim", agent, retries, "1" if is_new else "0", *held), Change)
@@ -146,20 +165,25 @@ class Transitions:
         return self.call("proven", version)
 
     # ---- scheduler side
-    def sweep(self, most=100, retries=1):
-        reply = self.call("sweep", most, retries)
+    def sweep(self, most=100, retries=1, lapse_from=0, until=1 << 52):
+        """lapse_from, until: when leases lapse, and how long the caller may sweep, Redis ms."""
+        reply = self.call("sweep", most, retries, lapse_from, until)
         self.handled = reply[0]
         return rows(reply[1:], Change)
 
-    def lead(self, scheduler, lock_ms=3000):
-        return self.call("lead", scheduler, lock_ms)
+    def lead(self, scheduler, **options):
+        """The epoch, 0 while another one leads."""
+        return self.ask_lead(scheduler, **options).epoch
+
+    def ask_lead(self, scheduler, lock_ms=3000, known=0, away_ms=5000, hold_ms=15000):
+        return Lead(*self.call("lead", scheduler, lock_ms, known, away_ms, hold_ms))
 
     def assign(self, epoch, agent, **wanted):
         return self.call("assign", epoch, agent, *[v for pair in wanted.items() for v in pair])
 
-    def beat(self, agent, description="{}"):
-        now, *pairs = self.call("beat", agent, description)
-        return Beat(now, dict(zip(pairs[::2], pairs[1::2])))
+    def beat(self, agent, description="{}", answered=0):
+        now, lost_ms, epoch, *pairs = self.call("beat", agent, description, answered)
+        return Beat(now, dict(zip(pairs[::2], pairs[1::2])), lost_ms, epoch)
 
     def agents(self):
         """{agent: (time of its last beat, description)}"""

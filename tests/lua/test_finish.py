@@ -90,15 +90,15 @@ def test_finish_of_the_former_holder_counts_until_the_next_attempt_begins(runnin
     assert running.take() == [], "its id in the list is dead"
 
 
-@pytest.mark.parametrize("attempt", ["0", "1"])
-def test_finish_of_a_job_that_never_ran_is_ignored(queue, attempt):
+@pytest.mark.parametrize("attempt, answer", [("0", 0), ("1", -1)])
+def test_finish_of_a_job_that_never_ran_changes_nothing(queue, attempt, answer):
     queue.submit("a")
-    assert queue.finish("a", attempt=attempt).applied == 0
+    assert queue.finish("a", attempt=attempt).applied == answer
     assert (queue.state("a"), queue.gauges()) == ("Q", (1, 0))
 
 
-def test_finish_of_an_unknown_job_is_ignored(queue):
-    assert queue.finish("nobody").applied == 0
+def test_finish_of_an_unknown_job_asks_for_its_adoption(queue):
+    assert queue.finish("nobody").applied == -1
     assert queue.counters()["completed"] == 0
 
 
@@ -114,7 +114,7 @@ def test_finish_of_several_keeps_each_result_apart(queue):
     queue.cancel("b")
     results = queue.finish_many([("a", 1, "C", '"output":1'), ("b", 1, "C", '"output":2'),
                                  ("c", 1, "F", '"error":"e"'), ("d", 1, "C", "")])
-    assert [r.applied for r in results] == [1, 0, 1, 0]
+    assert [r.applied for r in results] == [1, 0, 1, -1]
     assert queue.counters() == {"completed": 1, "failed": 1, "retried": 0}
     assert queue.gauges() == (0, 0) == queue.recount()
 

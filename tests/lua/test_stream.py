@@ -56,16 +56,16 @@ def test_append_of_an_older_attempt_is_ignored(running):
 
 
 def test_append_to_an_unknown_job_leaves_nothing(queue):
-    assert queue.append("nobody", 0, "x").stored == -1
+    assert queue.append("nobody", 0, "x").stored == -2
     assert queue.redis.keys("*chunks*") == []
 
 
 def test_append_of_several_jobs_in_one_call(queue):
     queue.submit_many([{"job_id": "a"}, {"job_id": "b"}])
     queue.take("w", "w")
-    replies = queue.call("append", "a", 1, 0, 2, "a0", "a1", "nobody", 1, 0, 1, "n0",
-                         "b", 1, 0, 1, "b0")
-    assert [reply[0] for reply in replies] == [2, -1, 1]
+    replies = queue.call("append", "a", 1, "w", 0, 0, 2, "a0", "a1", "nobody", 1, "w", 0, 0, 1, "n0",
+                         "b", 1, "w", 0, 0, 1, "b0")
+    assert [reply[0] for reply in replies] == [2, -2, 1]
     assert (queue.stream("a").chunks, queue.stream("b").chunks) == (["a0", "a1"], ["b0"])
 
 

@@ -36,6 +36,46 @@ def test_sweep_fails_a_lapsed_job_without_tries_left(queue):
     assert queue.counters() == {"completed": 0, "failed": 1, "retried": 0}
 
 
+def test_sweep_gives_a_lapsed_lease_time_after_an_outage(queue):
+    queue.submit("a")
+    queue.take_one()
+    queue.age("a", 16000)
+    lapse_from = queue.now_ms() + 15000
+    assert queue.sweep(lapse_from=lapse_from) == []
+    assert queue.due() == {"a": lapse_from}
+    assert queue.sweep(lapse_from=lapse_from) == [] and queue.handled == 0, "each is moved once"
+    assert queue.renew(("a", 1)) == [1]
+    queue.age("a", 20000)
+    assert [change.state for change in queue.sweep()] == ["Q"]
+
+
+def test_sweep_times_out_while_leases_are_held(queue):
+    queue.submit("a", execution_ms=5000)
+    queue.take_one()
+    queue.age("a", 5001)
+    assert [change.state for change in queue.sweep(lapse_from=queue.now_ms() + 15000)] == ["T"]
+
+
+def test_sweep_holds_no_lease_beyond_the_execution_timeout(queue):
+    queue.submit("a", execution_ms=20000)
+    taken = queue.now_ms()
+    queue.take_one()
+    queue.age("a", 16000)
+    queue.sweep(lapse_from=taken + 60000)
+    assert queue.due()["a"] <= taken + 5000
+
+
+def test_a_late_sweep_does_nothing_to_running_jobs(queue):
+    """It was on its way when the connection broke, and was sent again at the return."""
+    queue.submit("a")
+    queue.submit("old", ttl_ms=1000)
+    queue.take_one()
+    queue.age("a", 16000)
+    queue.age("old", 2000)
+    assert [c.id for c in queue.sweep(until=queue.now_ms() - 1)] == ["old"]
+    assert list(queue.due()) == ["a"]
+
+
 def test_sweep_leaves_a_renewed_job(queue):
     queue.submit("a")
     queue.take_one()

@@ -13,6 +13,8 @@ static void pack(struct buf *out)
         .job = SLICE("j_1-x"),
         .worker = SLICE("w"),
         .attempt = 3,
+        .duration_ms = 1700,
+        .retention_ms = 1800000,
         .first = 17,
         .chunk_count = 2,
         .chunks = buf_slice(&chunks),
@@ -35,6 +37,8 @@ static void a_parcel_comes_back_as_it_went(void **state)
     assert_slice(parcel.job, "j_1-x");
     assert_slice(parcel.worker, "w");
     assert_int_equal(parcel.attempt, 3);
+    assert_int_equal(parcel.duration_ms, 1700);
+    assert_int_equal(parcel.retention_ms, 1800000);
     assert_int_equal(parcel.first, 17);
     assert_int_equal(parcel.chunk_count, 2);
     assert_true(parcel.is_failed);

@@ -1,13 +1,14 @@
--- The worker of a running job is gone. With tries left the job goes back to the head of its class
--- and its queue TTL starts anew; otherwise it ends FAILED with the reason. What the lost attempt
--- streamed stays until the next one begins (take): its holder may only have been cut off, and then
--- goes on (renew, append, finish). A caller that knows the holder gone removes 'ag'.
+-- The worker of a running job is gone. With tries left and an input (an orphan has none) the job goes
+-- back to the head of its class and its queue TTL starts anew; otherwise it ends FAILED with the
+-- reason. What the lost attempt streamed stays until the next one begins (take): its holder may only
+-- have been cut off, and then goes on (renew, append, finish). A caller that knows the holder gone
+-- removes 'ag'.
 -- Returns the new state. job: {retries so far, class, retention, 'wh'}; times of the record are read here.
 local function lose_job(P, id, now, job, retries_max, members)
     local retries = tonumber(job[1] or 0)
     redis.call('ZREM', P .. 'due', id)
     redis.call('HINCRBY', P .. 'stats', 'inProgress', -1)
-    if retries >= retries_max then
+    if retries >= retries_max or redis.call('EXISTS', P .. 'in:' .. id) == 0 then
         end_job(P, id, 'F', now, job[3], members, job[4])
         redis.call('HINCRBY', P .. 'stats', 'failed', 1)
         return 'F'

@@ -8,20 +8,20 @@ local function explain_wait(P, number, class)
     return math.max(number - first, 0), reason, detail
 end
 -- A job as queue_read_result() decodes it: state letter, attempt, submitted ms, started ms, ended ms,
--- worker, retries, token, members or false, freed ms or false, then of a waiting one its position,
--- reason or false, detail or false; nil when unknown. Second: its watchers.
+-- worker, retries, token, members or false, freed ms or false, '1' for an orphan or false, then of a
+-- waiting one its position, reason or false, detail or false; nil when unknown. Second: its watchers.
 local function view_job(P, id, has_members)
     local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 't0', 't1', 't2', 'w', 'r', 'tk',
-        'wt', 'fr', 'n', 'c')
-    local state, watchers, number, class = job[1], job[9], job[11], job[12]
+        'wt', 'fr', 'o', 'n', 'c')
+    local state, watchers, number, class = job[1], job[9], job[12], job[13]
     if not state then
         return nil
     end
     job[9] = has_members and (state == 'P' or state == 'C' or state == 'F' or state == 'T') and
         redis.call('GET', P .. 'out:' .. id)
-    job[11], job[12] = nil, nil
+    job[12], job[13] = nil, nil
     if state == 'Q' then
-        job[11], job[12], job[13] = explain_wait(P, number, class)
+        job[12], job[13], job[14] = explain_wait(P, number, class)
     end
     return job, watchers
 end

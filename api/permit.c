@@ -1,8 +1,7 @@
 /* Scopes: a JSON object in, a short array with one bit for each permission out. The text is read
  * with cJSON, once when a key is made and once when a node meets it, never for each request. */
 #include "permit.h"
-
-#include <cjson/cJSON.h>
+#include "base/json_tree.h"
 
 #include "queue/endpoint.h"
 
@@ -18,12 +17,6 @@ static const struct {
 static enum err read_endpoint(const cJSON *list, struct permits *permits, struct buf *problem);
 static enum err read_list(const cJSON *list, unsigned *ret_permits, struct buf *problem);
 
-static void cjson_free(cJSON *json)
-{
-    cJSON_Delete(json);
-}
-AUTO_DEFINE(cjson_free, cJSON *)
-
 void permits_done(struct permits *permits)
 {
     free(permits->endpoints);
@@ -32,7 +25,7 @@ void permits_done(struct permits *permits)
 
 enum err permits_parse(struct slice scopes, struct permits *ret_permits, struct buf *problem)
 {
-    AUTO(cjson_free) cJSON *root = cJSON_ParseWithLength(scopes.ptr, scopes.len);
+    AUTO(cJSON_Delete) cJSON *root = cJSON_ParseWithLength(scopes.ptr, scopes.len);
     AUTO(permits_done) struct permits permits = {0};
     int count = cJSON_IsObject(root) ? cJSON_GetArraySize(root) : 0;
     if (count == 0 || count > PERMIT_ENDPOINTS_MAX) {
@@ -107,15 +100,9 @@ static unsigned permit_find(const cJSON *name)
     return PERMIT_NONE;
 }
 
-static void free_text(char *text)
-{
-    cJSON_free(text);
-}
-AUTO_DEFINE(free_text, char *)
-
 static enum err refuse_list(const cJSON *list, const cJSON *value, struct buf *problem)
 {
-    AUTO(free_text) char *text = cJSON_PrintUnformatted(value);
+    AUTO(cJSON_free) char *text = cJSON_PrintUnformatted(value);
     (void)buf_put_str(problem, "scopes.");
     (void)buf_put_excerpt(problem, slice_of(list->string), 80);
     (void)buf_put_str(problem, value == list ? " is " : " holds ");

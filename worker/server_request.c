@@ -1,8 +1,7 @@
 /* The path decides where on 127.0.0.1 the request goes, never to which host: it must start with '/'
  * and hold no blank. Headers that belong to the connection are the agent's own. */
 #include "server_request.h"
-
-#include <cjson/cJSON.h>
+#include "base/json_tree.h"
 
 #include "base/json.h"
 
@@ -107,19 +106,13 @@ static void add_header(struct server_request *request, char *line)
     request->headers[count + 1] = NULL;
 }
 
-static void cjson_free(cJSON *json)
-{
-    cJSON_Delete(json);
-}
-AUTO_DEFINE(cjson_free, cJSON *)
-
 static enum err read_headers(const struct json_member *member, struct server_request *request,
                              struct buf *problem)
 {
     if (is_absent(member)) {
         return ERR_OK;
     }
-    AUTO(cjson_free) cJSON *root = cJSON_ParseWithLength(member->value.ptr, member->value.len);
+    AUTO(cJSON_Delete) cJSON *root = cJSON_ParseWithLength(member->value.ptr, member->value.len);
     bool is_ok = cJSON_IsObject(root) && cJSON_GetArraySize(root) <= HEADERS_MAX;
     const cJSON *header;
     cJSON_ArrayForEach(header, root)

@@ -2,13 +2,13 @@
  *
  * Redis first, because all else hangs on it, then the API, then what keeps the endpoints waiting.
  */
-#include <cjson/cJSON.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json_tree.h"
 #include "client.h"
 #include "command.h"
 #include "doctor.h"
@@ -17,8 +17,6 @@
 #include "result.h"
 
 #define FILES_MIN 16384 /* descriptors for ten thousand clients and what else is open */
-
-AUTO_DEFINE(cJSON_Delete, cJSON *)
 
 struct doctor_options {
     struct client_options client;

@@ -1,14 +1,12 @@
 /* millrace workers: the handler processes of one endpoint or of all, or the machines they run on,
  * as one JSON array. */
-#include <cjson/cJSON.h>
 
+#include "base/json_tree.h"
 #include "client.h"
 #include "command.h"
 #include "message.h"
 #include "operands.h"
 #include "result.h"
-
-AUTO_DEFINE(cJSON_Delete, cJSON *)
 
 static const char *const endpoint_names[] = {"ENDPOINT", NULL};
 

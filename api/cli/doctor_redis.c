@@ -4,7 +4,6 @@
  * the same again. */
 #include "doctor.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 
 #include "base/clock.h"
@@ -12,8 +11,6 @@
 
 #define PATIENCE_MS 5000
 #define AGENT_LOST_MS 15000 /* as the scheduler counts */
-
-AUTO_DEFINE(cJSON_Delete, cJSON *)
 
 struct examination {
     struct doctor *doctor;

@@ -1,8 +1,8 @@
 /* The node checks documents; here only what must be known on this side: that the file is JSON (with
  * the line of the first mistake) and which of its texts are paths. */
 #include "document.h"
+#include "base/json_tree.h"
 
-#include <cjson/cJSON.h>
 #include <libgen.h>
 #include <limits.h>
 #include <unistd.h>
@@ -10,8 +10,6 @@
 #include "base/json.h"
 #include "file.h"
 #include "queue/endpoint.h"
-
-AUTO_DEFINE(cJSON_Delete, cJSON *)
 
 static void drop_last_part(struct buf *path)
 {

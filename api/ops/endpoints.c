@@ -6,10 +6,10 @@
  * Document and version change in one transition, which also tells every node; the set of all
  * endpoints lives in another hash slot and follows after it. Creating again what a crash left out
  * of the set puts it right. */
-#include <cjson/cJSON.h>
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "ops/endpoint_answer.h"
 #include "ops/ops.h"
 
@@ -23,12 +23,6 @@ static void update_read(struct op *op);
 static void update_merge(struct store_call *call, enum err err, const struct reply *reply);
 static void update_store(struct op *op, const cJSON *document, int64_t version);
 static void update_stored(struct store_call *call, enum err err, const struct reply *reply);
-
-static void cjson_free(cJSON *json)
-{
-    cJSON_Delete(json);
-}
-AUTO_DEFINE(cjson_free, cJSON *)
 
 static void answer_document(struct op *op, struct slice document, int64_t version)
 {
@@ -189,7 +183,7 @@ static cJSON *read_changes(struct op *op)
         op_reply_error(op, ERR_BAD_JSON, detail);
         return NULL;
     }
-    AUTO(cjson_free) cJSON *changes = cJSON_ParseWithLength(body.ptr, body.len);
+    AUTO(cJSON_Delete) cJSON *changes = cJSON_ParseWithLength(body.ptr, body.len);
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(changes, "id");
     if (!cJSON_IsObject(changes)) {
         op_reply_error(op, ERR_BAD_JSON, "the body must be a JSON object");
@@ -208,13 +202,13 @@ static void update_merge(struct store_call *call, enum err err, const struct rep
     if (!describe_read(op, err, reply, &view)) {
         return;
     }
-    AUTO(cjson_free) cJSON *changes = read_changes(op);
+    AUTO(cJSON_Delete) cJSON *changes = read_changes(op);
     if (changes == NULL) {
         return;
     }
-    AUTO(cjson_free)
+    AUTO(cJSON_Delete)
     cJSON *stored = cJSON_ParseWithLength(view.document.ptr, view.document.len);
-    AUTO(cjson_free) cJSON *document = cJSON_Duplicate(stored, true);
+    AUTO(cJSON_Delete) cJSON *document = cJSON_Duplicate(stored, true);
     merge(document, changes);
     if (cJSON_Compare(stored, document, true)) {
         /* The same text keeps its version, and is told to all who listen: a crash loop is pardoned.

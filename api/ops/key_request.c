@@ -1,7 +1,6 @@
 /* Three members, read with cJSON: bodies here are small and rare. */
 #include "ops/key_request.h"
-
-#include <cjson/cJSON.h>
+#include "base/json_tree.h"
 
 #include "base/date.h"
 #include "base/json.h"
@@ -15,18 +14,6 @@ static enum err read_scopes(const cJSON *scopes, struct buf *members, struct buf
 static enum err read_expiry(const cJSON *expiry, int64_t now_ms, struct buf *members,
                             struct buf *problem);
 
-static void cjson_free(cJSON *json)
-{
-    cJSON_Delete(json);
-}
-AUTO_DEFINE(cjson_free, cJSON *)
-
-static void free_text(char *text)
-{
-    cJSON_free(text);
-}
-AUTO_DEFINE(free_text, char *)
-
 enum err key_request_parse(struct slice body, int64_t now_ms, struct buf *members,
                            struct buf *problem)
 {
@@ -36,7 +23,7 @@ enum err key_request_parse(struct slice body, int64_t now_ms, struct buf *member
                          where.offset);
         return ERR_BAD_JSON;
     }
-    AUTO(cjson_free) cJSON *root = cJSON_ParseWithLength(body.ptr, body.len);
+    AUTO(cJSON_Delete) cJSON *root = cJSON_ParseWithLength(body.ptr, body.len);
     enum err err = check_names(root, problem);
     if (err == ERR_OK) {
         err = read_name(cJSON_GetObjectItemCaseSensitive(root, "name"), members, problem);
@@ -54,7 +41,7 @@ enum err key_request_parse(struct slice body, int64_t now_ms, struct buf *member
 static enum err refuse(const char *key, const cJSON *value, const char *allowed,
                        struct buf *problem)
 {
-    AUTO(free_text) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
+    AUTO(cJSON_free) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
     (void)buf_printf(problem, "%s%s", key, text != NULL ? " is " : "");
     (void)buf_put_excerpt(problem, slice_of(text), 80);
     (void)buf_printf(problem, ": %s", allowed);
@@ -97,7 +84,7 @@ static enum err read_name(const cJSON *name, struct buf *members, struct buf *pr
 static enum err read_scopes(const cJSON *scopes, struct buf *members, struct buf *problem)
 {
     AUTO(permits_done) struct permits permits = {0};
-    AUTO(free_text) char *text = scopes != NULL ? cJSON_PrintUnformatted(scopes) : NULL;
+    AUTO(cJSON_free) char *text = scopes != NULL ? cJSON_PrintUnformatted(scopes) : NULL;
     if (text == NULL) {
         return refuse("scopes", NULL, "is required, like {\"*\": [\"run\", \"read\"]}", problem);
     }

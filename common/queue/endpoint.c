@@ -1,8 +1,8 @@
 /* Reading an endpoint document with cJSON, one table row for each plain key. Every refusal names
  * the key, the value and what is allowed. */
 #include "queue/endpoint.h"
+#include "base/json_tree.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -11,22 +11,10 @@
 
 #define ARGV_MAX 256
 
-static void cjson_free(cJSON *json)
-{
-    cJSON_Delete(json);
-}
-AUTO_DEFINE(cjson_free, cJSON *)
-
-static void free_text(char *text)
-{
-    cJSON_free(text);
-}
-AUTO_DEFINE(free_text, char *)
-
 enum err reader_refuse(struct reader *reader, const char *key, const cJSON *value,
                        const char *allowed)
 {
-    AUTO(free_text) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
+    AUTO(cJSON_free) char *text = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
     (void)buf_printf(reader->problem, "%s%s", key, text ? " is " : "");
     (void)buf_put_excerpt(reader->problem, slice_of(text), 80);
     (void)buf_printf(reader->problem, ": %s", allowed);
@@ -410,7 +398,7 @@ enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struc
         (void)buf_printf(problem, "not a JSON object: %s at byte %zu", where.what, where.offset);
         return ERR_BAD_JSON;
     }
-    AUTO(cjson_free) cJSON *root = cJSON_ParseWithLength(json.ptr, json.len);
+    AUTO(cJSON_Delete) cJSON *root = cJSON_ParseWithLength(json.ptr, json.len);
     AUTO(endpoint_free) struct endpoint *endpoint = endpoint_new();
     struct reader reader = {.endpoint = endpoint, .problem = problem};
     enum err err = reader_fields(&reader, "", root, fields);

@@ -1,30 +1,11 @@
 /* The body of POST /v1/keys. */
 #include "ops/key_request.h"
 
-#include "test.h"
+#include "body_fixture.h"
 
 #define NOW_MS INT64_C(1893456000000) /* 2030-01-01T00:00:00Z */
 
-struct fixture {
-    struct buf members, problem;
-};
-
-static int setup(void **state)
-{
-    *state = xcalloc(1, sizeof(struct fixture));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    buf_done(&fixture->members);
-    buf_done(&fixture->problem);
-    free(fixture);
-    return 0;
-}
-
-static enum err parse(struct fixture *fixture, const char *body)
+static enum err parse(struct body_fixture *fixture, const char *body)
 {
     buf_clear(&fixture->members);
     buf_clear(&fixture->problem);
@@ -33,7 +14,7 @@ static enum err parse(struct fixture *fixture, const char *body)
 
 static void members_of_the_record_come_out(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     assert_int_equal(
         parse(fixture, "{ \"scopes\" : {\"*\": [\"run\"]}, \"name\": \"a \\\"b\\\"\" }"), ERR_OK);
     assert_slice(buf_slice(&fixture->members),
@@ -42,7 +23,7 @@ static void members_of_the_record_come_out(void **state)
 
 static void an_end_may_be_a_number_or_a_date(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     assert_int_equal(
         parse(fixture,
               "{\"name\":\"n\",\"scopes\":{\"e\":[\"read\"]},\"expiresAt\":1893456000001}"),
@@ -58,7 +39,7 @@ static void an_end_may_be_a_number_or_a_date(void **state)
 
 static void refusals_name_the_member(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
 #define REST ",\"name\":\"n\",\"scopes\":{\"e\":[\"read\"]}}"
     static const struct {
         const char *body, *word;
@@ -90,7 +71,7 @@ static void refusals_name_the_member(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, body_setup, body_teardown)
 
 int main(void)
 {

@@ -1,76 +1,56 @@
 /* The body of /run: what is accepted, what is carried, what is refused. */
-#include "test.h"
+#include "body_fixture.h"
 
 #include "ops/submission.h"
 
 static struct endpoint endpoint = {
     .execution_timeout_ms = 600000, .queue_ttl_s = 86400, .workers_max = 3};
 
-struct fixture {
-    struct submit_args args;
-    struct buf members, problem;
-};
+static struct submit_args args; /* of the last parse() */
 
-static int setup(void **state)
+static enum err parse(struct body_fixture *fixture, const char *body)
 {
-    *state = xcalloc(1, sizeof(struct fixture));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    buf_done(&fixture->members);
-    buf_done(&fixture->problem);
-    free(fixture);
-    return 0;
-}
-
-static enum err parse(struct fixture *fixture, const char *body)
-{
-    return submission_parse(slice_of(body), &endpoint, &fixture->args, &fixture->members,
-                            &fixture->problem);
+    args = (struct submit_args){0};
+    return submission_parse(slice_of(body), &endpoint, &args, &fixture->members, &fixture->problem);
 }
 
 static void input_is_carried_byte_for_byte(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     assert_int_equal(parse(fixture,
                            "{ \"input\" : {\"n\": 9007199254740993, \"d\": 1e400, "
                            "\"u\": \"\\u00e9\\ud83d\\ude00\", \"k\": {\"a\":1,\"a\":2}} }"),
                      ERR_OK);
-    assert_slice(fixture->args.members,
-                 "\"input\":{\"n\": 9007199254740993, \"d\": 1e400, "
-                 "\"u\": \"\\u00e9\\ud83d\\ude00\", \"k\": {\"a\":1,\"a\":2}}");
+    assert_slice(args.members, "\"input\":{\"n\": 9007199254740993, \"d\": 1e400, "
+                               "\"u\": \"\\u00e9\\ud83d\\ude00\", \"k\": {\"a\":1,\"a\":2}}");
 }
 
 static void members_for_the_worker_follow_and_others_are_dropped(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     assert_int_equal(parse(fixture, "{\"x\":1,\"s3Config\":{\"a\":2},\"webhook\":\"http://h/\","
                                     "\"input\":{}}"),
                      ERR_OK);
-    assert_slice(fixture->args.members,
-                 "\"input\":{},\"webhook\":\"http://h/\",\"s3Config\":{\"a\":2}");
+    assert_slice(args.members, "\"input\":{},\"webhook\":\"http://h/\",\"s3Config\":{\"a\":2}");
 }
 
 static void policy_is_clamped_and_zero_means_default(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     assert_int_equal(parse(fixture, "{\"input\":1,\"policy\":{\"executionTimeout\":3000,"
                                     "\"ttl\":99999999999,\"lowPriority\":true}}"),
                      ERR_OK);
-    assert_int_equal(fixture->args.execution_ms, 5000);
-    assert_int_equal(fixture->args.ttl_ms, 604800000);
-    assert_true(fixture->args.is_low_priority);
+    assert_int_equal(args.execution_ms, 5000);
+    assert_int_equal(args.ttl_ms, 604800000);
+    assert_true(args.is_low_priority);
     assert_int_equal(parse(fixture, "{\"input\":1,\"policy\":{\"executionTimeout\":0}}"), ERR_OK);
-    assert_int_equal(fixture->args.execution_ms, 600000);
-    assert_int_equal(fixture->args.ttl_ms, 86400000);
+    assert_int_equal(args.execution_ms, 600000);
+    assert_int_equal(args.ttl_ms, 86400000);
 }
 
 static void bad_bodies_are_refused_with_the_reason(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     static const struct {
         const char *body, *reason;
     } cases[] = {
@@ -97,7 +77,7 @@ static void bad_bodies_are_refused_with_the_reason(void **state)
 
 static void webhook_wins_over_webhook_v2(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     static const struct {
         const char *body, *webhook;
     } cases[] = {
@@ -109,15 +89,15 @@ static void webhook_wins_over_webhook_v2(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         assert_int_equal(parse(fixture, cases[i].body), ERR_OK);
-        assert_slice(fixture->args.webhook, cases[i].webhook);
+        assert_slice(args.webhook, cases[i].webhook);
     }
 }
 
 static void queue_rule_follows_workers_max(void **state)
 {
-    struct fixture *fixture = *state;
+    struct body_fixture *fixture = *state;
     assert_int_equal(parse(fixture, "{\"input\":1}"), ERR_OK);
-    assert_int_equal(fixture->args.waiting_max, 1500);
+    assert_int_equal(args.waiting_max, 1500);
     struct endpoint none = {.workers_max = 0};
     assert_int_equal(endpoint_waiting_max(&none), 50);
 }
@@ -125,13 +105,15 @@ static void queue_rule_follows_workers_max(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(input_is_carried_byte_for_byte, setup, teardown),
-        cmocka_unit_test_setup_teardown(members_for_the_worker_follow_and_others_are_dropped, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(policy_is_clamped_and_zero_means_default, setup, teardown),
-        cmocka_unit_test_setup_teardown(bad_bodies_are_refused_with_the_reason, setup, teardown),
-        cmocka_unit_test_setup_teardown(webhook_wins_over_webhook_v2, setup, teardown),
-        cmocka_unit_test_setup_teardown(queue_rule_follows_workers_max, setup, teardown),
+        cmocka_unit_test_setup_teardown(input_is_carried_byte_for_byte, body_setup, body_teardown),
+        cmocka_unit_test_setup_teardown(members_for_the_worker_follow_and_others_are_dropped,
+                                        body_setup, body_teardown),
+        cmocka_unit_test_setup_teardown(policy_is_clamped_and_zero_means_default, body_setup,
+                                        body_teardown),
+        cmocka_unit_test_setup_teardown(bad_bodies_are_refused_with_the_reason, body_setup,
+                                        body_teardown),
+        cmocka_unit_test_setup_teardown(webhook_wins_over_webhook_v2, body_setup, body_teardown),
+        cmocka_unit_test_setup_teardown(queue_rule_follows_workers_max, body_setup, body_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

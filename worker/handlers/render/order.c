@@ -1,8 +1,8 @@
 /* One table holds the fields, their ranges and defaults; whatever is not in it is refused by name.
  */
 #include "order.h"
+#include "base/json_tree.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 
 #include "scene.h"
@@ -31,9 +31,6 @@ struct reading {
 static enum err read_member(struct reading *reading, const cJSON *member);
 static enum err read_number(struct reading *reading, enum field field, const cJSON *value);
 static enum err read_scene(struct reading *reading, const cJSON *value);
-
-AUTO_DEFINE(cJSON_Delete, cJSON *)
-AUTO_DEFINE(cJSON_free, char *)
 
 static enum err check_twice(struct reading *reading, const cJSON *member)
 {

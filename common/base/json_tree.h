@@ -1,4 +1,5 @@
-/* cJSON's trees for documents (never for payloads, see json.h): what a function owns dies with it. */
+/* cJSON's trees for documents (never for payloads, see json.h): what a function owns dies with it.
+ */
 #ifndef BASE_JSON_TREE_H
 #define BASE_JSON_TREE_H
 

@@ -10,7 +10,7 @@ import redis
 
 from lint_files import ROOT, tracked
 from millrace_up import BUILD, Up
-from private_redis import _die_with_parent
+from processes import die_with_parent
 from transitions import wait_for
 
 FOLDER = ROOT / "deploy/redis"
@@ -36,7 +36,7 @@ def server(tmp_path):
     process = subprocess.Popen(
         ["redis-server", str(FOLDER / "redis.conf"), "--dir", str(tmp_path), "--bind", "127.0.0.1",
          "--port", str(port), "--aclfile", str(tmp_path / "users.acl")],
-        stdout=open(tmp_path / "log", "wb"), stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        stdout=open(tmp_path / "log", "wb"), stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
     admin = redis.Redis(port=port, username="admin", password="x", decode_responses=True)
 
     def answers():

@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from lint_files import ROOT
-from private_redis import PrivateRedis, _die_with_parent
+from private_redis import PrivateRedis
+from processes import die_with_parent
 from targets import env_file_names, unknown_arguments, unknown_variables
 from transitions import wait_for
 
@@ -116,7 +117,7 @@ def test_the_installed_programs_run_a_job(prefix, tmp_path):
             "-E" + key for key in env] if front else []
         started.append(subprocess.Popen([*listen, *line], env=env, cwd=tmp_path,
                                         stdout=open(tmp_path / (name + ".log"), "wb"),
-                                        stderr=subprocess.STDOUT, preexec_fn=_die_with_parent))
+                                        stderr=subprocess.STDOUT, preexec_fn=die_with_parent))
     try:
         start("millrace-api@", "socket")
         start("millrace-scheduler")

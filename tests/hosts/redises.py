@@ -44,12 +44,15 @@ def with_sentinels(hosts, folder):
     """The first host is the master, the others are its replicas; a Sentinel on each. Returns the
     URL and the servers' processes by host name."""
     master = hosts[0]
-    servers = {master.name: server(master, folder)}
+    # A master that is alone must not go on by itself: both sides would run the same jobs.
+    settings = ["--min-replicas-to-write", 1, "--min-replicas-max-lag", 3]
+    servers = {master.name: server(master, folder, *settings)}
     for host in hosts[1:]:
-        servers[host.name] = server(host, folder, "--replicaof", "%s %d" % (master.address, PORT))
+        servers[host.name] = server(host, folder, *settings, "--replicaof",
+                                    "%s %d" % (master.address, PORT))
     for host in hosts:
         sentinel(host, folder, master)
-    until(lambda: "connected_slaves:%d" % (len(hosts) - 1) in cli(master, "INFO", "replication"), 30,
+    until(lambda: cli(master, "INFO", "replication").count("state=online") == len(hosts) - 1, 60,
           "the replicas")
     until(lambda: all(words_of(host, "num-other-sentinels") == str(len(hosts) - 1)
                       and words_of(host, "num-slaves") == str(len(hosts) - 1) for host in hosts),

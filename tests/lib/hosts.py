@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 
-from private_redis import _die_with_parent
+import processes
 
 _numbers = itertools.count()
 NETWORK = "10.77.0."
@@ -50,7 +50,7 @@ class Host:
         with open(log, "ab") as out:
             process = subprocess.Popen(
                 ["ip", "netns", "exec", self.space, *map(str, argv)], stdout=out, stderr=out, cwd=cwd,
-                env={**os.environ, **(env or {})}, preexec_fn=_die_with_parent)
+                env={**os.environ, **(env or {})}, preexec_fn=processes.die_with_parent)
         self.processes.append(process)
         return process
 

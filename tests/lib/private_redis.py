@@ -21,6 +21,7 @@ import time
 
 import redis
 
+import processes
 from transitions import wait_for
 
 
@@ -36,7 +37,7 @@ class PrivateRedis:
         self.process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "",
              "--appendonly", "no", "--dir", self.folder, "--maxmemory-policy", "noeviction"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=processes.die_with_parent)
         _wait_for_answer(self.client(), self.process)
         return self
 
@@ -73,12 +74,6 @@ def _wait_for_answer(client, process):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _die_with_parent():
-    """Linux: the kernel ends this child when the test process goes away."""
-    import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def free_port(host="127.0.0.1"):
@@ -123,7 +118,7 @@ class Node:
     def start(self, wait=True):
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen([*self.prefix, *self.command()], stdout=log,
-                                            stderr=log, preexec_fn=_die_with_parent)
+                                            stderr=log, preexec_fn=processes.die_with_parent)
         if wait:
             _wait_for_answer(self.client(), self.process)
         return self

@@ -91,3 +91,9 @@ def wait_gone(pids, timeout=10):
     while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     return left
+
+
+def die_with_parent():
+    """Linux: the kernel ends this child when the test process goes away."""
+    import ctypes
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -59,6 +59,13 @@ static void put_workers(struct buf *out, const char *name, const struct roster *
                 (double)endpoint->throttled);
 }
 
+static void put_hooks(struct buf *out, const char *name, const struct roster *roster,
+                      const struct roster_endpoint *endpoint)
+{
+    double age = age_s(roster, endpoint->hook_ms);
+    metrics_put(out, name, METRICS_LABELS({"endpoint", id_of(endpoint)}), age > 0 ? age : 0);
+}
+
 static void put_reason(struct buf *out, const char *name, const struct roster *roster,
                        const struct roster_endpoint *endpoint)
 {
@@ -119,6 +126,8 @@ static const struct {
     {"millrace_workers", "gauge", "Handler processes by state.", put_workers, NULL},
     {"millrace_wait_reason", "gauge", "1 for the reason why a job waits or would wait.", put_reason,
      NULL},
+    {"millrace_webhook_oldest_seconds", "gauge",
+     "For how long the first webhook delivery has been due.", put_hooks, NULL},
     {"millrace_running_jobs", "gauge", "Jobs in progress.", NULL, running_of},
     {"millrace_workers_wanted", "gauge", "Handler processes the autoscaler wants.", NULL,
      wanted_of},
@@ -141,6 +150,65 @@ static void put_agents(struct buf *out, const struct roster *roster)
     metrics_put(out, "millrace_agents", METRICS_LABELS({"state", SLICE("silent")}), (double)gone);
 }
 
+/* --- what more machines would help --- */
+
+static int64_t unplaced_of(const struct roster_endpoint *endpoint)
+{
+    int64_t missing = endpoint->decision.want - endpoint->placed;
+    return endpoint->conf != NULL && missing > 0 ? missing : 0;
+}
+
+/* The card type the endpoint would like best: "any" when it names none, "none" without cards. */
+static struct slice card_of(const struct roster_endpoint *endpoint)
+{
+    const struct endpoint *conf = endpoint->conf;
+    if (conf->gpu_count == 0) {
+        return SLICE("none");
+    }
+    return conf->gpu_types != NULL && conf->gpu_types[0] != NULL ? slice_of(conf->gpu_types[0])
+                                                                 : SLICE("any");
+}
+
+static int64_t sum_unplaced(const struct roster *roster, struct slice card, bool is_in_cards)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < roster->endpoints.count; i++) {
+        const struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
+        if (endpoint->conf != NULL && slice_eq_nocase(card_of(endpoint), card)) {
+            sum += unplaced_of(endpoint) * (is_in_cards ? endpoint->conf->gpu_count : 1);
+        }
+    }
+    return sum;
+}
+
+/* Is an earlier endpoint of the same card type? Then its line is there. */
+static bool is_repeated(const struct roster *roster, size_t index)
+{
+    struct slice card = card_of(roster_endpoint_at(roster, index));
+    for (size_t i = 0; i < index; i++) {
+        const struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
+        if (endpoint->conf != NULL && slice_eq_nocase(card_of(endpoint), card)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Values stay while an endpoint asks for the type: a line that comes and goes scales badly. */
+static void put_unplaced(struct buf *out, const struct roster *roster, const char *name,
+                         const char *help, bool is_in_cards)
+{
+    metrics_head(out, name, "gauge", help);
+    for (size_t i = 0; i < roster->endpoints.count; i++) {
+        const struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
+        if (endpoint->conf != NULL && !is_repeated(roster, i)) {
+            struct slice card = card_of(endpoint);
+            metrics_put(out, name, METRICS_LABELS({"gpu", card}),
+                        (double)sum_unplaced(roster, card, is_in_cards));
+        }
+    }
+}
+
 void gauges_put(struct buf *out, const struct tick *tick, bool is_leading)
 {
     const struct roster *roster = &tick->roster;
@@ -154,6 +222,10 @@ void gauges_put(struct buf *out, const struct tick *tick, bool is_leading)
         return;
     }
     put_agents(out, roster);
+    put_unplaced(out, roster, "millrace_workers_unplaced",
+                 "Handler processes wanted that no machine has room for, by the card type wanted.",
+                 false);
+    put_unplaced(out, roster, "millrace_gpus_unplaced", "Cards these would need.", true);
     for (size_t f = 0; f < COUNT_OF(families); f++) {
         metrics_head(out, families[f].name, families[f].type, families[f].help);
         for (size_t i = 0; i < roster->endpoints.count; i++) {

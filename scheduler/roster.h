@@ -49,7 +49,8 @@ struct roster_endpoint {
     int64_t waiting, late;            /* see scale.h */
     int64_t oldest_ms, oldest_low_ms; /* Redis time of the submission of the first; 0: none waits */
     char *head_low;                   /* owned; id of the first job of low priority */
-    struct roster_worker *workers;    /* owned array */
+    int64_t hook_ms; /* Redis time at which the first webhook delivery is due; 0: none waits */
+    struct roster_worker *workers; /* owned array */
     size_t worker_count, worker_cap;
     struct roster_probe probes[ROSTER_PROBES_MAX];
     size_t probe_count;

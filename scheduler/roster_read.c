@@ -129,6 +129,13 @@ static void document_arrived(void *target, const struct reply *reply)
     endpoint->conf = conf;
 }
 
+/* {delivery, when it is due}: for the metrics, so it may be some seconds old. */
+static void hook_arrived(void *target, const struct reply *reply)
+{
+    struct roster_endpoint *endpoint = target;
+    endpoint->hook_ms = reply_int(reply_at(reply, 1), 0);
+}
+
 static void read_documents(struct gather *gather)
 {
     struct roster *roster = roster_of(gather);
@@ -145,6 +152,8 @@ static void read_documents(struct gather *gather)
             gather_read(gather, document_arrived, endpoint, "HMGET mr:{%s}:conf doc version",
                         endpoint->item.id);
         }
+        gather_read(gather, hook_arrived, endpoint, "ZRANGE mr:{%s}:hooks 0 0 WITHSCORES",
+                    endpoint->item.id);
     }
     gather_end(gather);
 }

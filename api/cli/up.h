@@ -19,7 +19,8 @@ struct up_options {
     const char *log_level; /* NULL: the programs' default */
     struct config_strings endpoints;
     int64_t api_nodes, agents;
-    int64_t slots; /* -1: the agent's default */
+    int64_t slots;        /* -1: the agent's default */
+    int64_t metrics_port; /* of the scheduler, agent i one port and i more; -1: nowhere */
 };
 
 struct up {

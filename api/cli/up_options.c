@@ -4,7 +4,7 @@
 #include "queue/store.h"
 #include "up.h"
 
-#define OPTION_COUNT 10
+#define OPTION_COUNT 11
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 
@@ -20,7 +20,7 @@ static const char epilogue[] =
 
 struct config_spec up_spec(struct up_options *options)
 {
-    *options = (struct up_options){.slots = -1};
+    *options = (struct up_options){.slots = -1, .metrics_port = -1};
     static struct config_option list[OPTION_COUNT];
     const struct config_option wanted[OPTION_COUNT] = {
         {"port", CONFIG_INT, &options->port, "PORT", "8080", 0, UINT16_MAX, NULL,
@@ -41,6 +41,10 @@ struct config_spec up_spec(struct up_options *options)
          "number of worker agents"},
         {"slots", CONFIG_INT, &options->slots, "N", NULL, 0, 1024, NULL,
          "handler processes one agent may run (default: one per GPU, else one per core)"},
+        {"metrics-port", CONFIG_INT, &options->metrics_port, "PORT", NULL, 1, UINT16_MAX, NULL,
+         "GET /metrics on 127.0.0.1: the scheduler on PORT, agent i on PORT+1+i (default: nowhere; "
+         "API "
+         "nodes have it on their own ports)"},
         {"log-level", CONFIG_STRING, &options->log_level, "LEVEL", NULL, 0, 0, log_levels,
          "how much the programs write to DIR/log"},
     };
@@ -60,6 +64,13 @@ enum err up_check(struct up_options *options, struct buf *problem)
                          "--port %d with --api-nodes %d needs ports up to %d; allowed: up "
                          "to %d",
                          (int)options->port, (int)options->api_nodes, (int)last, UINT16_MAX);
+        return ERR_BAD_REQUEST;
+    }
+    if (options->metrics_port + options->agents > UINT16_MAX) {
+        (void)buf_printf(
+            problem, "--metrics-port %d with --agents %d needs ports up to %d; allowed: up to %d",
+            (int)options->metrics_port, (int)options->agents,
+            (int)(options->metrics_port + options->agents), UINT16_MAX);
         return ERR_BAD_REQUEST;
     }
     if (options->redis != NULL) {

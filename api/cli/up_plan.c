@@ -15,6 +15,8 @@ static const uint64_t grace_ms[STAGE_COUNT] = {
 
 static const char key_variable[] = "MILLRACE_API_KEY";
 
+static const char metrics_variable[] = "MILLRACE_METRICS"; /* one address cannot be that of all */
+
 static const char notify_variable[] = "NOTIFY_SOCKET"; /* ours is not our children's */
 
 static bool is_variable(const char *text, const char *name)
@@ -33,7 +35,8 @@ static char **build_env(const char *key, const char *notices)
     char **env = xcalloc(count + 3, sizeof(*env));
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_variable(environ[i], key_variable) && !is_variable(environ[i], notify_variable)) {
+        if (!is_variable(environ[i], key_variable) && !is_variable(environ[i], notify_variable) &&
+            !is_variable(environ[i], metrics_variable)) {
             env[at++] = xstrdup(environ[i]);
         }
     }
@@ -86,9 +89,19 @@ static struct child *add_program(struct up *up, enum child_stage stage, const ch
     return child;
 }
 
+/* offset: from the port of the scheduler. */
+static void add_metrics(const struct up *up, struct child *child, size_t offset)
+{
+    if (up->options.metrics_port > 0) {
+        child_arg(child, "--metrics");
+        child_arg(child, "127.0.0.1:%d", (int)up->options.metrics_port + (int)offset);
+    }
+}
+
 static void add_agent(struct up *up, size_t index)
 {
     struct child *child = add_program(up, STAGE_AGENT, "millrace-worker", index);
+    add_metrics(up, child, 1 + index);
     if (up->options.slots >= 0) {
         child_arg(child, "--slots");
         child_arg(child, "%d", (int)up->options.slots);
@@ -150,7 +163,7 @@ void up_plan(struct up *up)
     for (int64_t i = 0; i < up->options.agents; i++) {
         add_agent(up, (size_t)i);
     }
-    (void)add_program(up, STAGE_SCHEDULER, "millrace-scheduler", 0);
+    add_metrics(up, add_program(up, STAGE_SCHEDULER, "millrace-scheduler", 0), 0);
     for (int64_t i = 0; i < up->options.api_nodes; i++) {
         add_api(up, (size_t)i);
     }

@@ -148,6 +148,18 @@ def test_gpu_seconds_are_those_of_the_cards_given(fresh_up, unique_id, beside, t
     assert idle("millrace_gpu_seconds_total") >= 1.9 * idle("millrace_worker_seconds_total") - 2
 
 
+def test_up_gives_each_program_its_metrics_port(fresh_up, unique_id):
+    base = free_port()
+    up = fresh_up("--slots", 1, "--metrics-port", base, env={"MILLRACE_METRICS": "127.0.0.1:1"})
+    endpoint = up.apply(document(unique_id(), library_handler("noop.so"), workersMin=3, workersMax=3,
+                                 gpuTypeIds=["NVIDIA Dream"], gpuCount=2))
+    assert Metrics(base + 1)("millrace_slots") == 1
+    wait_for(lambda: Metrics(base)("millrace_workers_unplaced", gpu="NVIDIA Dream") == 3, 20,
+             "three workers without a machine")
+    assert Metrics(base)("millrace_gpus_unplaced", gpu="NVIDIA Dream") == 6
+    assert Metrics(base)("millrace_webhook_oldest_seconds", endpoint=endpoint.id) == 0
+
+
 def test_the_leader_tells_what_a_recount_finds(fresh_up, unique_id, beside):
     up = fresh_up("--slots", 1)
     port = beside(up, "millrace-scheduler", "--node-id", "beside")
@@ -157,6 +169,8 @@ def test_the_leader_tells_what_a_recount_finds(fresh_up, unique_id, beside):
         parked.run({})
     for _ in range(2):
         parked.run({}, policy={"lowPriority": True})
+    hooked = up.apply(document(unique_id(), {"command": ["true"]}, workersMax=0))
+    hooked.cancel(hooked.run({}, webhook="http://127.0.0.1:9/"))  # nobody listens there
     up_scheduler = up.pid("scheduler-0")
     os.kill(up_scheduler, signal.SIGSTOP)
     try:
@@ -175,6 +189,12 @@ def test_the_leader_tells_what_a_recount_finds(fresh_up, unique_id, beside):
         assert metrics("millrace_wait_reason", reason="PAUSED", **mine) == 1
         assert metrics("millrace_workers", **mine) == 0
         assert metrics("millrace_agents", state="live") == 1
+        outbox = "mr:{%s}:hooks" % hooked.id  # due long ago: the node that held it is away
+        os.kill(up.pid("api-0"), signal.SIGSTOP)
+        client.zadd(outbox, {client.zrange(outbox, 0, 0)[0]: client.time()[0] * 1000 - 90000})
+        wait_for(lambda: 90 <= Metrics(port)("millrace_webhook_oldest_seconds",
+                                             endpoint=hooked.id) < 120, 10, "an old delivery")
         client.close()
     finally:
+        os.kill(up.pid("api-0"), signal.SIGCONT)
         os.kill(up_scheduler, signal.SIGCONT)

@@ -1,6 +1,7 @@
 /* Decisions from a roster that was filled by hand: what counts as what. */
 #include "test.h"
 
+#include "base/clock.h"
 #include "plan.h"
 
 #define NOW_MS 1000000
@@ -95,6 +96,52 @@ static void make(struct fixture *f)
 {
     plan_done(&f->plan);
     plan_make(&f->plan, &f->roster);
+}
+
+#define FLEET_ENDPOINTS 100
+#define FLEET_AGENTS 50
+
+/* Each endpoint has three busy workers and jobs for more; each machine eight slots, four cards. */
+static void fill_fleet(struct fixture *f)
+{
+    for (int a = 0; a < FLEET_AGENTS; a++) {
+        AUTO_STR id = xasprintf("agent-%02d", a);
+        struct roster_agent *agent = add_agent(f, id);
+        agent->value.slots = 8;
+        agent->cards[a % 2] = 4;
+    }
+    f->roster.type_count = 2;
+    for (int e = 0; e < FLEET_ENDPOINTS; e++) {
+        AUTO_STR id = xasprintf("endpoint-%02d", e);
+        struct roster_endpoint *endpoint = add_endpoint(f, id);
+        endpoint->conf->workers_max = 10;
+        endpoint->conf->gpu_count = e % 3;
+        endpoint->waiting = endpoint->counts.queued = endpoint->late = 50;
+        endpoint->counts.running = 3;
+        for (int i = 0; i < 3; i++) {
+            AUTO_STR agent = xasprintf("agent-%02d", (e + i * 7) % FLEET_AGENTS);
+            AUTO_STR worker = xasprintf("w-%d-%d", e, i);
+            struct worker_value value = {
+                .state = WORKER_BUSY, .since_ms = NOW_MS - 4000, .agent = slice_of(agent)};
+            roster_endpoint_add_worker(endpoint, slice_of(worker), &value);
+        }
+    }
+}
+
+static void a_round_for_a_large_fleet_is_short(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t best_us = UINT64_MAX;
+    fill_fleet(f);
+    for (int i = 0; i < 5; i++) {
+        uint64_t begin_us = clock_mono_us();
+        make(f);
+        uint64_t took_us = clock_mono_us() - begin_us;
+        best_us = took_us < best_us ? took_us : best_us;
+        f->roster.now_ms += 1000;
+    }
+    print_message("100 endpoints, 50 machines: %.1f ms\n", (double)best_us / 1000);
+    assert_true(best_us <= 50000); /* and so less than 5 % of a core, once a second */
 }
 
 static void idle_workers_expire_after_the_idle_timeout(void **state)
@@ -245,6 +292,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_round_for_a_large_fleet_is_short),
         TEST(idle_workers_expire_after_the_idle_timeout),
         TEST(workers_of_a_gone_agent_do_not_count),
         TEST(a_worker_that_pulls_its_image_starts_without_counting_as_a_slow_start),

@@ -185,11 +185,11 @@ static void pull_finish(struct pull *pull, const struct pull_result *result)
     struct list waits;
     list_init(&waits);
     list_splice(&waits, &pull->waits);
-    AUTO_STR reference = steal(pull->reference);
     list_unlink(&pull->link);
     for (struct list *at; (at = list_pop(&waits)) != NULL;) {
         struct pull_wait *wait = container_of(at, struct pull_wait, link);
         wait->fn(wait, result);
     }
+    free(pull->reference);
     free(pull);
 }

@@ -138,6 +138,26 @@ def test_no_container_outlives_its_client_or_its_agent(runtime, image, fake_up):
     assert '"cause":"agent_restarted"' in job["error"]
 
 
+def test_what_even_the_keeper_could_not_remove_goes_at_the_next_start(runtime, image, fake_up):
+    name = "registry.test/team/kept:1"
+    runtime.add("local", name, 8)
+    endpoint = image(name, retries=0)
+    job_id = endpoint.run({"do": "block"})
+    endpoint.wait(job_id, "IN_PROGRESS")
+    (name, pid), = runtime.containers().items()
+    agent = fake_up.pid("agent-0")
+    keepers = [child for child in processes.descendants(agent)
+               if processes.stat(child)[0] == "millrace-keeper"]
+    assert len(keepers) == 1
+    for victim in (*keepers, agent):
+        processes.kill(victim)
+    fake_up.wait_restarted("agent-0", agent)
+    endpoint.wait(job_id, "FAILED")
+    assert processes.alive(pid)
+    assert endpoint.runsync({"do": "echo"})["status"] == "COMPLETED"
+    assert name not in runtime.containers() and not processes.alive(pid)
+
+
 # ---- podman
 
 @pytest.fixture(scope="module")
@@ -178,6 +198,15 @@ def test_podman_runs_jobs_and_leaves_nothing(podman, podman_up, unique_id, tmp_p
     processes.kill(podman.pid(name))
     error = endpoint.wait(killed, "FAILED")["error"]
     assert '"cause":"signal","signal":9' in error, error
+
+    orphan = endpoint.run({"do": "block"})
+    endpoint.wait(orphan, "IN_PROGRESS")
+    name, = podman.containers()
+    client, = [pid for pid in processes.descendants(podman_up.pid("agent-0"))
+               if processes.command_line(pid).startswith("podman run ")]
+    processes.kill(client)
+    assert "SIGKILL" in endpoint.wait(orphan, "FAILED")["error"]
+    assert name not in podman.containers()
 
     left = endpoint.run({"do": "block"})
     endpoint.wait(left, "IN_PROGRESS")

@@ -195,6 +195,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     agent->loop = loop;
     list_init(&agent->groups);
     meter_init(&agent->meter, agent);
+    pulse_init(&agent->pulse, loop);
     map_init(&agent->workers);
     if (gethostname(agent->host, sizeof(agent->host) - 1) != 0) {
         agent->host[0] = '\0';
@@ -476,6 +477,7 @@ void agent_free(struct agent *agent)
     runtime_free(agent->runtime);
     map_done(&agent->workers);
     meter_done(&agent->meter);
+    pulse_done(&agent->pulse);
     cache_done(&agent->cache);
     free(agent->description);
     free(agent);

@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "meter.h"
 #include "net/bus.h"
+#include "pulse.h"
 #include "queue/guard.h"
 #include "queue/queue.h"
 #include "reaper.h"
@@ -62,6 +63,7 @@ struct agent {
     struct spool *spool; /* NULL without a folder for it */
     struct list groups;  /* group.link */
     struct meter meter;
+    struct pulse pulse; /* of the streams of all jobs */
     struct cache cache;
     struct map workers; /* slot.node, by worker id: whom the plane may answer */
     char host[256];

@@ -1,5 +1,6 @@
 /* A post's chunks are numbered by being put at the end of the buffer, answered 200 at once, and
- * appended to the store 5 ms or 8 KB later, one append on its way at a time. An append is repeated
+ * appended to the store with the agent's next beat (pulse.h) or when they are 8 KB, one append on
+ * its way at a time. An append is repeated
  * until it is stored; the store skips what it has already, so nothing is lost or doubled.
  *
  *   post -> buffer -> append -> stored -> announce -> (more? append : ending_flushed)
@@ -31,6 +32,8 @@ struct parked {
     struct http_request *request;
 };
 
+static void on_beat(struct pulse_member *member);
+static void on_retry(struct timer *timer);
 static void stream_append(struct stream *stream);
 static void stream_appended(struct store_call *call, enum err err, const struct reply *reply);
 static void stream_stored(struct stream *stream);
@@ -56,6 +59,7 @@ void stream_init(struct stream *stream, struct held *held)
 {
     stream->held = held;
     list_init(&stream->parked);
+    pulse_member_init(&stream->member, on_beat);
 }
 
 bool stream_is_empty(const struct stream *stream)
@@ -111,14 +115,14 @@ static void answer_all(struct stream *stream)
     }
 }
 
-static void on_delay_over(struct timer *timer)
-{
-    stream_flush(container_of(timer, struct stream, timer));
-}
-
 static struct loop *loop_of(const struct stream *stream)
 {
     return stream->held->group->agent->loop;
+}
+
+static void wait_for_beat(struct stream *stream)
+{
+    pulse_join(&stream->held->group->agent->pulse, &stream->member);
 }
 
 bool stream_has_room(const struct stream *stream)
@@ -147,16 +151,27 @@ void stream_put(struct stream *stream, struct slice body)
     if (unstored_bytes(stream) >= STREAM_FLUSH_BYTES) {
         stream_flush(stream);
     } else if (!timer_is_running(&stream->timer) && !stream_is_empty(stream)) {
-        timer_start(loop_of(stream), &stream->timer, STREAM_DELAY_MS, on_delay_over);
+        wait_for_beat(stream);
     }
 }
 
 /* ---- append ---- */
 
+static void on_beat(struct pulse_member *member)
+{
+    stream_flush(container_of(member, struct stream, member));
+}
+
+static void on_retry(struct timer *timer)
+{
+    stream_flush(container_of(timer, struct stream, timer));
+}
+
 void stream_flush(struct stream *stream)
 {
     if (stream->in_flight == 0 && !stream_is_empty(stream)) {
         timer_stop(&stream->timer);
+        pulse_leave(&stream->member);
         stream_append(stream);
     }
 }
@@ -260,12 +275,12 @@ static void stream_appended(struct store_call *call, enum err err, const struct 
     }
     if (err != ERR_OK) {
         log_warn("stream.waits", "job=%s err=%s", stream->held->id, err_name(err));
-        timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_delay_over);
+        timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_retry);
         return;
     }
     if (stored == APPEND_KNOWS_LESS && !stream->held->is_refused) {
         lease_renew(stream->held->group); /* has the job adopted */
-        timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_delay_over);
+        timer_start(loop_of(stream), &stream->timer, RETRY_MS, on_retry);
         return;
     }
     meter_time(stream->held->group, METER_STREAM, loop_now_ms(loop_of(stream)) - stream->first_ms);
@@ -292,7 +307,7 @@ static void stream_stored(struct stream *stream)
     } else if (stream->held->ending != NULL || unstored_bytes(stream) >= STREAM_FLUSH_BYTES) {
         stream_flush(stream);
     } else {
-        timer_start(loop_of(stream), &stream->timer, STREAM_DELAY_MS, on_delay_over);
+        wait_for_beat(stream);
     }
 }
 
@@ -300,6 +315,7 @@ void stream_done(struct stream *stream)
 {
     answer_all(stream);
     timer_stop(&stream->timer);
+    pulse_leave(&stream->member);
     store_detach(&stream->call);
     *total_of(stream) -= unstored_bytes(stream);
     buf_done(&stream->bytes);

@@ -3,9 +3,9 @@
 #define WORKER_STREAM_H
 
 #include "net/http.h"
+#include "pulse.h"
 #include "queue/queue.h"
 
-#define STREAM_DELAY_MS 5
 #define STREAM_FLUSH_BYTES 8192
 #define STREAM_BUFFER_MAX ((size_t)16 << 20) /* posts of a job wait unanswered above that */
 #define STREAM_KEEP_BYTES ((size_t)64 << 10) /* stored chunks that can be sent again */
@@ -17,7 +17,8 @@ struct stream {
     struct buf bytes;   /* the latest stored chunks, then those that are not, one after the other */
     struct buf lens;    /* their lengths, size_t */
     struct list parked; /* posts that are answered when there is room again */
-    struct timer timer;
+    struct pulse_member member; /* waits for the next beat */
+    struct timer timer;         /* waits to try again */
     struct store_call call;
     uint64_t first_ms; /* when the oldest chunk in the buffer came */
     size_t kept;       /* how many of them are stored */

@@ -42,6 +42,7 @@ static const struct {
     [SCRIPT_LOG] = {false, true, false},
     [SCRIPT_LOST] = {false, true, false},
     [SCRIPT_PROGRESS] = {true, true, true},
+    [SCRIPT_PROVEN] = {false, true, false},
     [SCRIPT_PURGE] = {false, true, false},
     [SCRIPT_READ] = {true, true, true},
     [SCRIPT_RECENT] = {false, true, false},

@@ -115,6 +115,7 @@ def bench_stream(options, start, wait_until, folder):
         print("%-24s %9s %9s %9s %9s %9s %8s %8s %8s" % (
             "", "chunks/s", "answer", "p99 ms", "event", "p99 ms", "agent us", "api us", "redis us"))
         for name, jobs, rate in (("1 job, 200/s", 1, 200), ("20 jobs, 200/s each", 20, 200),
+                                 ("100 jobs, 200/s each", 100, 200),
                                  ("64 jobs, all they can", 64, 0)):
             show(name, [post(options.build, target, worker, jobs, rate, options.seconds)
                         for _ in range(options.rounds)])

@@ -43,6 +43,7 @@ struct agent_config {
     const char *container_runtime;               /* see runtime.h */
     const struct config_strings *container_args; /* more arguments for each `run` */
     uint64_t pull_timeout_ms;
+    uint64_t lb_grace_ms; /* for WebSockets whose worker is to go */
 };
 
 struct agent {

@@ -2,7 +2,8 @@
  *
  * A worker that is not there or not fit is refused in a way that the API node knows
  * (RELAY_REFUSED), so that it asks another one. A server with requests in hand counts as busy: it
- * is neither surplus nor stopped while it drains. */
+ * is neither surplus nor stopped while it drains. WebSockets, which may stay for ever, are cut some
+ * time after it has begun to drain. */
 #include "gate.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "net/relay.h"
+#include "net/tunnel.h"
 #include "server.h"
 #include "slot.h"
 
@@ -28,11 +30,16 @@ struct passage {
     struct server *server; /* NULL once its process has ended */
     struct http_request *request;
     struct relay relay;
+    struct tunnel *tunnel;    /* instead of it, for WebSockets; NULL: none */
+    struct timer grace_timer; /* of a WebSocket whose worker is to go */
 };
 
 static void gate_refuse(struct http_request *request, int status, const char *body);
 static void passage_start(struct gate *gate, struct server *server, struct http_request *request);
-static void passage_ended(struct relay *relay, enum relay_end end, enum err err,
+static void passage_relayed(struct relay *relay, enum relay_end end, enum err err,
+                            const char *problem);
+static void passage_tunnelled(void *arg, enum relay_end end, enum err err, const char *problem);
+static void passage_ended(struct passage *passage, enum relay_end end, enum err err,
                           const char *problem);
 static void passage_gone(struct http_request *request);
 static void passage_free(struct passage *passage);
@@ -84,6 +91,38 @@ static bool is_ours(struct slice name)
     return slice_eq_nocase(name, SLICE(GATE_SECRET)) || slice_eq_nocase(name, SLICE(GATE_WORKER));
 }
 
+static void tunnel_through(struct passage *passage, const struct gate *gate)
+{
+    struct http_request *request = passage->request;
+    AUTO_STR address = xasprintf("127.0.0.1:%d", passage->server->port);
+    struct tunnel_target target = {.loop = gate->agent->loop,
+                                   .address = address,
+                                   .path = request->path,
+                                   .query = request->query,
+                                   .is_dropped = is_ours,
+                                   .reply_headers = "",
+                                   .answer_ms = GATE_TIMEOUT_MS,
+                                   .idle_ms = GATE_IDLE_MS};
+    passage->tunnel = tunnel_start(request, &target, passage_tunnelled, passage);
+}
+
+static void relay_through(struct passage *passage, const struct gate *gate)
+{
+    struct http_request *request = passage->request;
+    AUTO_STR url =
+        xasprintf("http://127.0.0.1:%d%.*s%s%.*s", passage->server->port, SLICE_ARG(request->path),
+                  request->query.len > 0 ? "?" : "", SLICE_ARG(request->query));
+    struct relay_target target = {
+        .fetcher = gate->agent->fetcher,
+        .loop = gate->agent->loop,
+        .url = url,
+        .is_dropped = is_ours,
+        .reply_headers = "",
+        .timeout_ms = GATE_TIMEOUT_MS,
+    };
+    relay_start(&passage->relay, request, &target, passage_relayed);
+}
+
 static void passage_start(struct gate *gate, struct server *server, struct http_request *request)
 {
     struct passage *passage = xcalloc(1, sizeof(*passage));
@@ -94,18 +133,11 @@ static void passage_start(struct gate *gate, struct server *server, struct http_
     list_push(&server->passages, &passage->link);
     server->passage_count++;
     server_passed(server);
-    AUTO_STR url =
-        xasprintf("http://127.0.0.1:%d%.*s%s%.*s", server->port, SLICE_ARG(request->path),
-                  request->query.len > 0 ? "?" : "", SLICE_ARG(request->query));
-    struct relay_target target = {
-        .fetcher = gate->agent->fetcher,
-        .loop = gate->agent->loop,
-        .url = url,
-        .is_dropped = is_ours,
-        .reply_headers = "",
-        .timeout_ms = GATE_TIMEOUT_MS,
-    };
-    relay_start(&passage->relay, request, &target, passage_ended);
+    if (tunnel_is_wanted(request)) {
+        tunnel_through(passage, gate);
+    } else {
+        relay_through(passage, gate);
+    }
 }
 
 /* Its process has just ended: another worker may have the request when this one cannot have begun
@@ -113,13 +145,25 @@ static void passage_start(struct gate *gate, struct server *server, struct http_
 static bool may_move(const struct http_request *request, enum err err)
 {
     bool is_safe = (request->method & (HTTP_GET | HTTP_HEAD | HTTP_OPTIONS)) != 0;
-    return err == ERR_REFUSED || (is_safe && err != ERR_NO_ANSWER);
+    return err == ERR_REFUSED || (is_safe && err != ERR_NO_ANSWER && err != ERR_TOO_LARGE);
 }
 
-static void passage_ended(struct relay *relay, enum relay_end end, enum err err,
+static void passage_relayed(struct relay *relay, enum relay_end end, enum err err,
+                            const char *problem)
+{
+    passage_ended(container_of(relay, struct passage, relay), end, err, problem);
+}
+
+static void passage_tunnelled(void *arg, enum relay_end end, enum err err, const char *problem)
+{
+    struct passage *passage = arg;
+    passage->tunnel = NULL;
+    passage_ended(passage, end, err, problem);
+}
+
+static void passage_ended(struct passage *passage, enum relay_end end, enum err err,
                           const char *problem)
 {
-    struct passage *passage = container_of(relay, struct passage, relay);
     if (end == RELAY_UNREACHED && may_move(passage->request, err)) {
         passage->request->on_gone = NULL;
         gate_refuse(passage->request, 503, "{\"error\":\"no such worker\"}");
@@ -145,6 +189,8 @@ static void passage_free(struct passage *passage)
 {
     struct server *server = passage->server;
     relay_cancel(&passage->relay);
+    tunnel_cancel(passage->tunnel);
+    timer_stop(&passage->grace_timer);
     list_unlink(&passage->link);
     free(passage);
     if (server != NULL) {
@@ -158,6 +204,28 @@ void gate_forget(struct server *server)
     struct list *link;
     while ((link = list_pop(&server->passages)) != NULL) {
         container_of(link, struct passage, link)->server = NULL;
+    }
+}
+
+static void grace_over(struct timer *timer)
+{
+    struct passage *passage = container_of(timer, struct passage, grace_timer);
+    if (passage->tunnel != NULL && passage->server != NULL &&
+        !slot_is_open(passage->server->slot)) {
+        log_info("lb.cut", "worker=%s reason=\"its worker is to go\"",
+                 passage->server->slot->worker);
+        tunnel_cut(passage->tunnel);
+    }
+}
+
+void gate_drain(struct server *server)
+{
+    const struct agent *agent = server->slot->group->agent;
+    list_each (at, &server->passages) {
+        struct passage *passage = container_of(at, struct passage, link);
+        if (passage->tunnel != NULL) {
+            timer_start(agent->loop, &passage->grace_timer, agent->config.lb_grace_ms, grace_over);
+        }
     }
 }
 

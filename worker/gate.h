@@ -18,6 +18,8 @@ enum err gate_new(struct agent *agent, const char *host_port, struct gate **ret_
 void gate_close(struct gate *gate); /* accepts NULL */
 /* {"address":"HOST:PORT","secret":"..."} for the agent's description. */
 void gate_put_json(const struct gate *gate, struct buf *out);
+/* Its worker takes nothing new: WebSockets have a while to end. */
+void gate_drain(struct server *server);
 /* The server's process has ended: its requests go on without it, to their own end. */
 void gate_forget(struct server *server);
 

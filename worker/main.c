@@ -28,6 +28,7 @@ struct settings {
     int64_t gpu_check_s, gpu_retry_s, gpu_held_mb;
     const char *gpu; /* for --check-gpu */
     bool check_gpu, json;
+    int64_t lb_grace_ms;
 };
 
 #define CARD_OPTIONS 8
@@ -119,7 +120,7 @@ static void put_image_options(struct settings *settings, struct config_option *o
     memcpy(out, options, sizeof(options));
 }
 
-#define BASE_OPTIONS 5
+#define BASE_OPTIONS 6
 
 static void load(struct settings *settings, int argc, char **argv)
 {
@@ -152,6 +153,13 @@ static void load(struct settings *settings, int argc, char **argv)
          .help =
              "where API nodes bring requests of load-balancing endpoints; they must reach HOST; "
              "port 0 picks one"},
+        {.name = "lb-grace-ms",
+         .kind = CONFIG_INT,
+         .target = &settings->lb_grace_ms,
+         .argument = "MS",
+         .fallback = "30000",
+         .max = 86400000,
+         .help = "how long WebSockets through it stay open when their worker is to go"},
         {.name = "label",
          .kind = CONFIG_STRINGS,
          .target = &settings->labels,
@@ -285,6 +293,7 @@ static int serve(const struct settings *settings, const struct cards_config *car
         .labels = &settings->labels,
         .spool_dir = settings->spool,
         .lb = settings->lb,
+        .lb_grace_ms = (uint64_t)settings->lb_grace_ms,
         .container_runtime = settings->runtime,
         .container_args = &settings->container_args,
         .pull_timeout_ms = (uint64_t)settings->pull_timeout_s * 1000,

@@ -15,6 +15,7 @@
 #include "base/sm.h"
 #include "cards.h"
 #include "crash.h"
+#include "gate.h"
 #include "held.h"
 #include "launch.h"
 #include "lost.h"
@@ -334,6 +335,9 @@ void slot_drain(struct slot *slot, enum slot_fate fate)
     case SLOT_READY:
         move(slot, SLOT_DRAINING);
         stop_feeding(slot);
+        if (slot->server != NULL) {
+            gate_drain(slot->server);
+        }
         slot_check(slot);
         break;
     case SLOT_DRAINING:

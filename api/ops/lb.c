@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "net/gate.h"
 #include "net/relay.h"
+#include "net/tunnel.h"
 #include "ops/ops.h"
 #include "pool.h"
 
@@ -22,6 +23,7 @@ struct lb {
     struct pool_worker *worker; /* counted there */
     struct affinity affinity;
     struct relay relay;
+    struct tunnel *tunnel; /* instead of it, for WebSockets; NULL: none */
     unsigned tries;
 };
 
@@ -29,7 +31,9 @@ static void lb_pick(struct lb *lb);
 static void lb_news(struct pool_waiter *waiter);
 static void lb_over(struct timer *timer);
 static void lb_send(struct lb *lb);
-static void lb_ended(struct relay *relay, enum relay_end end, enum err err, const char *problem);
+static void lb_relayed(struct relay *relay, enum relay_end end, enum err err, const char *problem);
+static void lb_tunnelled(void *arg, enum relay_end end, enum err err, const char *problem);
+static void lb_ended(struct lb *lb, enum relay_end end, enum err err, const char *problem);
 static void lb_gone(struct op *op);
 static void lb_refuse(struct lb *lb, int status, const char *body);
 
@@ -54,6 +58,7 @@ static void lb_free(struct lb *lb)
 {
     pool_leave(&lb->waiter);
     relay_cancel(&lb->relay);
+    tunnel_cancel(lb->tunnel);
     if (lb->worker != NULL) {
         pool_done(lb->worker);
     }
@@ -110,7 +115,7 @@ static void lb_refuse(struct lb *lb, int status, const char *body)
                                        .body = slice_of(body)});
 }
 
-/* ---- the relay ---- */
+/* ---- the relay, or the tunnel ---- */
 
 /* The key is Millrace's and none of the worker's business. */
 static bool stays_behind(struct slice name)
@@ -137,13 +142,26 @@ static void lb_send(struct lb *lb)
 {
     struct op *op = lb->op;
     struct slice rest = rest_of(op), query = op->request->query;
-    AUTO_STR url = xasprintf("http://%s%.*s%s%.*s", lb->worker->gate, SLICE_ARG(rest),
-                             query.len > 0 ? "?" : "", SLICE_ARG(query));
     AUTO_STR worker = xasprintf(GATE_WORKER ": %s", lb->worker->id);
     AUTO_STR secret = xasprintf(GATE_SECRET ": %s", lb->worker->secret);
     AUTO_STR from = xasprintf("X-Forwarded-For: %.*s", SLICE_ARG(op->request->peer));
     AUTO_STR shown = xasprintf(WORKER_HEADER ": %s\r\n", lb->worker->id);
     const char *const headers[] = {worker, secret, from, NULL};
+    if (tunnel_is_wanted(op->request)) {
+        struct tunnel_target target = {.loop = op->node->loop,
+                                       .address = lb->worker->gate,
+                                       .path = rest,
+                                       .query = query,
+                                       .is_dropped = stays_behind,
+                                       .headers = headers,
+                                       .reply_headers = shown,
+                                       .answer_ms = GATE_TIMEOUT_MS + 5000,
+                                       .idle_ms = GATE_IDLE_MS + 5000};
+        lb->tunnel = tunnel_start(op->request, &target, lb_tunnelled, lb);
+        return;
+    }
+    AUTO_STR url = xasprintf("http://%s%.*s%s%.*s", lb->worker->gate, SLICE_ARG(rest),
+                             query.len > 0 ? "?" : "", SLICE_ARG(query));
     struct relay_target target = {
         .fetcher = op->node->fetcher,
         .loop = op->node->loop,
@@ -153,12 +171,23 @@ static void lb_send(struct lb *lb)
         .reply_headers = shown,
         .timeout_ms = GATE_TIMEOUT_MS + 5000,
     };
-    relay_start(&lb->relay, op->request, &target, lb_ended);
+    relay_start(&lb->relay, op->request, &target, lb_relayed);
 }
 
-static void lb_ended(struct relay *relay, enum relay_end end, enum err err, const char *problem)
+static void lb_relayed(struct relay *relay, enum relay_end end, enum err err, const char *problem)
 {
-    struct lb *lb = container_of(relay, struct lb, relay);
+    lb_ended(container_of(relay, struct lb, relay), end, err, problem);
+}
+
+static void lb_tunnelled(void *arg, enum relay_end end, enum err err, const char *problem)
+{
+    struct lb *lb = arg;
+    lb->tunnel = NULL;
+    lb_ended(lb, end, err, problem);
+}
+
+static void lb_ended(struct lb *lb, enum relay_end end, enum err err, const char *problem)
+{
     struct op *op = lb->op;
     if (end == RELAY_DONE) {
         lb_free(lb);

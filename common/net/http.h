@@ -123,6 +123,16 @@ void http_stream_cut(struct http_request *request);
 size_t http_stream_backlog(const struct http_request *request);
 void http_stream_on_room(struct http_request *request, void (*on_room)(struct http_request *));
 
+/* Instead of an answer, from on_request on: 101, and no more HTTP on this connection. `headers` are
+ * complete lines, Upgrade among them. What the peer sends comes to on_bytes, never from inside;
+ * http_stream_write() sends as it is, http_stream_end() closes. The peer's end is on_gone. While
+ * held nothing is read: for owners that cannot take more. */
+typedef void (*http_bytes_fn)(struct slice bytes, void *arg);
+void http_upgrade(struct http_request *request, struct slice headers, http_bytes_fn on_bytes,
+                  void *arg);
+void http_upgrade_hold(struct http_request *request);
+void http_upgrade_release(struct http_request *request); /* harmless when it is not held */
+
 /* First header of that name, any case; empty slice with NULL ptr when absent. */
 struct slice http_header(const struct http_request *request, const char *name);
 /* Value of a query parameter, percent-decoded ('+' is a blank) into out; false when absent. */

@@ -231,6 +231,8 @@ static void forget_request(struct http_conn *conn)
     conn->chunks = (struct http_chunks){0};
     conn->request = (struct http_request){0};
     conn->on_room = NULL;
+    conn->on_bytes = NULL;
+    conn->is_held = false;
     conn->is_accepted = false;
     conn->is_stream_raw = false;
 }
@@ -316,7 +318,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 /* Reads unless something that was read still waits to be taken. */
 void http_conn_watch(struct http_conn *conn)
 {
-    bool is_wanted = conn->state != HTTP_CLOSED && !conn->is_eof && conn->rest.len == 0;
+    bool is_wanted =
+        conn->state != HTTP_CLOSED && !conn->is_eof && conn->rest.len == 0 && !conn->is_held;
     if (is_wanted == conn->is_reading || conn->state == HTTP_CLOSED) {
         return;
     }

@@ -64,6 +64,9 @@ struct http_conn {
     size_t body_max;
     uint64_t body_begun_ms;
     void (*on_room)(struct http_request *request);
+    http_bytes_fn on_bytes; /* of an upgraded connection */
+    void *bytes_arg;
+    bool is_held; /* its owner takes no more bytes for now */
     /* bytes */
     struct slice *input;        /* while steps run: what they have not taken */
     struct buf rest;            /* read but not taken; reading is off while there is some */

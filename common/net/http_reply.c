@@ -180,6 +180,45 @@ void http_stream_cut(struct http_request *request)
     http_conn_run_later(conn);
 }
 
+/* --- upgrades --- */
+
+void http_upgrade(struct http_request *request, struct slice headers, http_bytes_fn on_bytes,
+                  void *arg)
+{
+    struct http_conn *conn = conn_of(request);
+    ensure(conn->state == HTTP_ANSWER);
+    struct buf *out = http_write_later(conn);
+    (void)buf_put_slice(out, SLICE("HTTP/1.1 101 Switching Protocols\r\n"));
+    (void)buf_put_slice(out, headers);
+    (void)buf_put_slice(out, SLICE("Connection: Upgrade\r\n\r\n"));
+    conn->is_stream_raw = true;
+    conn->must_close = true;
+    conn->on_bytes = on_bytes;
+    conn->bytes_arg = arg;
+    request->eof_is_gone = true;
+    http_conn_no_deadline(conn);
+    http_conn_move(conn, HTTP_STREAM);
+    if (!conn->is_running) {
+        http_conn_run_later(conn); /* it may have sent more already */
+    }
+}
+
+void http_upgrade_hold(struct http_request *request)
+{
+    struct http_conn *conn = conn_of(request);
+    conn->is_held = true;
+    http_conn_watch(conn);
+}
+
+void http_upgrade_release(struct http_request *request)
+{
+    struct http_conn *conn = conn_of(request);
+    if (conn->is_held) {
+        conn->is_held = false;
+        http_conn_run_later(conn);
+    }
+}
+
 size_t http_stream_backlog(const struct http_request *request)
 {
     return http_write_backlog(container_of(request, const struct http_conn, request));

@@ -74,6 +74,21 @@ static bool step_wait(struct http_conn *conn, struct slice *in)
     return false;
 }
 
+/* What an upgraded connection brings is its owner's. */
+static bool step_stream(struct http_conn *conn, struct slice *in)
+{
+    if (conn->on_bytes == NULL || in->len == 0) {
+        return step_wait(conn, in);
+    }
+    if (conn->is_held) {
+        return false;
+    }
+    struct slice bytes = *in;
+    *in = SLICE("");
+    conn->on_bytes(bytes, conn->bytes_arg);
+    return true;
+}
+
 static bool has_body(const struct http_conn *conn)
 {
     return conn->is_chunked || conn->request.content_length > 0;
@@ -176,7 +191,7 @@ static bool step_closed(struct http_conn *conn, struct slice *in)
 
 static bool (*const steps[HTTP_STATE_COUNT])(struct http_conn *, struct slice *) = {
     [HTTP_IDLE] = step_head,      [HTTP_READ_HEAD] = step_head, [HTTP_DECIDE] = step_decide,
-    [HTTP_READ_BODY] = step_body, [HTTP_ANSWER] = step_wait,    [HTTP_STREAM] = step_wait,
+    [HTTP_READ_BODY] = step_body, [HTTP_ANSWER] = step_wait,    [HTTP_STREAM] = step_stream,
     [HTTP_FLUSH] = step_flush,    [HTTP_LINGER] = step_linger,  [HTTP_CLOSED] = step_closed,
 };
 

@@ -84,7 +84,13 @@ static void on_flown(uv_write_t *write, int status)
 void http_write_flush(struct http_conn *conn)
 {
     list_unlink(&conn->out_link);
-    if (conn->flight != NULL || conn->out.len == 0 || conn->is_broken) {
+    if (conn->flight != NULL || conn->is_broken) {
+        return;
+    }
+    if (conn->out.len == 0) {
+        if (conn->state == HTTP_FLUSH) { /* an end without a byte, of an answer without chunks */
+            on_empty(conn);
+        }
         return;
     }
     uv_buf_t all = uv_buf_init(conn->out.ptr, (unsigned)conn->out.len);

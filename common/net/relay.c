@@ -4,6 +4,8 @@
  * cut off, so that the client does not take the half for the whole. */
 #include "net/relay.h"
 
+#include "net/hop.h"
+
 #define BACKLOG_MAX ((size_t)1 << 20)
 #define ROOM_MS 10
 
@@ -14,28 +16,6 @@ static void relay_finish(struct relay *relay, enum relay_end end, enum err err,
                          const char *problem);
 
 /* ---- headers ---- */
-
-static bool is_of_connection(struct slice name)
-{
-    static const char *const names[] = {"connection",
-                                        "keep-alive",
-                                        "proxy-authenticate",
-                                        "proxy-authorization",
-                                        "proxy-connection",
-                                        "te",
-                                        "trailer",
-                                        "transfer-encoding",
-                                        "upgrade",
-                                        "content-length",
-                                        "host",
-                                        "expect"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (slice_eq_nocase(name, slice_of(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
 
 struct lines {
     char **items; /* owned, NULL-terminated */
@@ -64,7 +44,7 @@ static void put_request_headers(struct lines *lines, const struct http_request *
 {
     for (size_t i = 0; i < request->header_count; i++) {
         const struct http_header *header = &request->headers[i];
-        if (!is_of_connection(header->name) &&
+        if (!hop_is_own(header->name) &&
             (target->is_dropped == NULL || !target->is_dropped(header->name))) {
             put_line(lines, header->value.len > 0 ? xasprintf("%.*s: %.*s", SLICE_ARG(header->name),
                                                               SLICE_ARG(header->value))
@@ -76,19 +56,6 @@ static void put_request_headers(struct lines *lines, const struct http_request *
     }
     if (http_header(request, "content-type").ptr == NULL) {
         put_line(lines, xstrdup("Content-Type:"));
-    }
-}
-
-static void put_reply_headers(struct buf *out, struct slice head)
-{
-    while (head.len > 0) {
-        struct slice line = slice_cut(&head, '\n');
-        struct slice rest = line;
-        struct slice name = slice_cut(&rest, ':');
-        if (!is_of_connection(name) && !slice_eq_nocase(name, SLICE("content-type"))) {
-            (void)buf_put_slice(out, line);
-            (void)buf_put_char(out, '\n');
-        }
     }
 }
 
@@ -140,7 +107,7 @@ bool relay_is_running(const struct relay *relay)
 static struct http_answer head_of(const struct relay *relay, int status, struct slice head,
                                   struct buf *headers, struct buf *type)
 {
-    put_reply_headers(headers, head);
+    hop_put_reply_headers(headers, head);
     (void)buf_put_str(headers, relay->reply_headers);
     struct slice given = fetch_header(head, "content-type");
     (void)buf_put_slice(type, given.len > 0 ? given : SLICE("application/octet-stream"));

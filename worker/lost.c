@@ -83,12 +83,25 @@ static void give_back(struct held *held)
     struct autopsy autopsy = {.kind = AUTOPSY_DROPPED, .exit_code = -1, .oom = -1};
     log_warn("job.dropped", "ep=%s job=%s worker=%s", held->group->ep, held->id, held->worker);
     put_members(&autopsy, held, &members);
+    lost_forget(held->slot);
+    held->slot->dropped = xstrdup(held->id);
     ending_start(held, ENDING_LOST, &members);
+}
+
+void lost_forget(struct slot *slot)
+{
+    free(steal(slot->dropped));
+}
+
+static bool is_dropped_again(const struct held *held)
+{
+    const char *before = held->slot->dropped;
+    return !held->was_received && before != NULL && slice_is(slice_of(held->id), before);
 }
 
 static void end_without_result(struct held *held)
 {
-    if (held->was_received) {
+    if (held->was_received || is_dropped_again(held)) {
         fail_without_result(held);
     } else {
         give_back(held);
@@ -98,6 +111,11 @@ static void end_without_result(struct held *held)
 static uint64_t age_of(const struct held *held)
 {
     return loop_now_ms(held->group->agent->loop) - held->since_ms;
+}
+
+static uint64_t grace_of(const struct held *held)
+{
+    return is_dropped_again(held) ? LOST_AGAIN_MS : LOST_GRACE_MS;
 }
 
 /* The polls end, the next ones say again whether anything is in work. One that is inside a handler
@@ -118,7 +136,7 @@ void lost_heard(struct slot *slot, const struct http_request *request)
 {
     list_each (at, &slot->jobs) {
         struct held *held = container_of(at, struct held, slot_link);
-        held->was_received |= held->connection == request->connection;
+        held->was_received |= held->is_one_shot || held->connection == request->connection;
     }
 }
 
@@ -127,10 +145,10 @@ void lost_unheld(struct slot *slot)
     stop_release(slot);
     list_each_safe (at, &slot->jobs) {
         struct held *held = container_of(at, struct held, slot_link);
-        if (held->state == HELD_RUNNING && age_of(held) > LOST_GRACE_MS) {
+        if (held->state == HELD_RUNNING && age_of(held) > grace_of(held)) {
             end_without_result(held);
         } else if (held->state == HELD_RUNNING) {
-            doubt(slot, LOST_GRACE_MS + 1 - age_of(held));
+            doubt(slot, grace_of(held) + 1 - age_of(held));
         }
     }
 }

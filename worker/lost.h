@@ -9,13 +9,17 @@ struct http_request;
 struct slot;
 /* The process ended: gives back or fails what it held. */
 void lost_process(struct slot *slot, const struct process_end *end);
-/* A request of the handler: jobs that went out over the same connection have arrived. */
+/* A poll of the handler: jobs that went out over the same connection have arrived, and those over a
+ * connection that was for one answer only. */
 void lost_heard(struct slot *slot, const struct http_request *request);
 /* The handler asks for a job and says that it has none: stopped ones are let go. Those it was given
  * LOST_GRACE_MS ago or earlier have ended without a result when it is known to have received them,
- * else they were lost on the way and go back. For younger ones it is asked again when they are that
- * old. */
+ * else they were lost on the way and go back. One that this process loses a second time was not
+ * lost on the way: it ends, LOST_AGAIN_MS after it was given, so all within 15 s. For younger ones
+ * it is asked again when they are that old. */
 #define LOST_GRACE_MS 10000
+#define LOST_AGAIN_MS 3000
+void lost_forget(struct slot *slot); /* its process has ended */
 void lost_unheld(struct slot *slot);
 /* Two pings in a row did not list the job: the same. */
 void lost_unlisted(struct held *held);

@@ -477,6 +477,7 @@ static void slot_ended(const struct process_end *end, void *arg)
     timer_stop(&slot->timer);
     timer_stop(&slot->stop_timer);
     timer_stop(&slot->doubt_timer);
+    lost_forget(slot);
     log_end(slot, end);
     map_del(&slot->group->agent->workers, &slot->node);
     poll_answer_all(&slot->takes);

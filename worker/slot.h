@@ -60,6 +60,7 @@ struct slot {
     struct timer timer;       /* back-off or first-take limit */
     struct timer stop_timer;  /* stop.c: what to do about stopped jobs next */
     struct timer doubt_timer; /* lost.c: the polls end, to hear again whether it holds its jobs */
+    char *dropped;            /* lost.c: id of the last job that went back because of that, owned */
     bool lists_jobs;          /* a ping has listed one of its jobs: silence about others counts */
     bool waits_for_cards;     /* resting, but not for a crash */
     int *cards;               /* indexes of its GPUs, owned */

@@ -196,7 +196,11 @@ static bool hand_out(struct taker *taker, const struct reply *reply, size_t inde
         return false;
     }
     struct held *held = held_new(poll->slot, &job);
-    held->connection = poll->request != NULL ? poll->request->connection : 0;
+    if (poll->request != NULL) {
+        held->connection = poll->request->connection;
+        held->is_one_shot =
+            slice_eq_nocase(http_header(poll->request, "connection"), SLICE("close"));
+    }
     held_announce_chunks(held, job.watchers, SLICE_NONE);
     if (poll->slot->server != NULL) {
         forward_start(held, job.members);

@@ -80,6 +80,22 @@ def test_a_worker_that_is_free_for_10_s_has_lost_its_job(puppet):
     assert "output" not in endpoint.status(job_id)
 
 
+@pytest.mark.parametrize("says_close", [True, False])
+def test_a_worker_that_drops_its_job_and_never_pings_ends_it_within_15_s(puppet, says_close):
+    """Each request over a connection of its own: none shows by itself that the job has arrived."""
+    endpoint, worker = puppet
+    if not says_close:
+        del worker.headers["Connection"]
+    job_id = endpoint.run({})
+    worker.take()
+    since = time.monotonic()
+    while endpoint.status(job_id)["status"] in ("IN_PROGRESS", "IN_QUEUE"):
+        assert time.monotonic() - since < 15
+        worker.take_later(in_progress=0).join(1)
+    job = endpoint.status(job_id)
+    assert (job["status"], job["error"].splitlines()[0]) == ("FAILED", NO_RESULT)
+
+
 # ---- deaths, explained
 
 def tail_of(error):

@@ -198,3 +198,31 @@ def test_a_holder_gets_its_time_when_its_lease_lapsed_in_an_outage(site):
     job = endpoint.wait(job_id)
     assert (job["output"], job["workerId"]) == ("mine", holder.id)
     assert endpoint.health()["jobs"]["retried"] == 0
+
+
+@pytest.mark.timeout(OUTAGE_S + 120)
+def test_an_agent_restarted_during_an_outage_delivers_from_its_spool(site):
+    """What it had answered for is on disk; the job is not given out again meanwhile."""
+    agent = site.agent(slots=1)
+    endpoint, (worker,) = site.puppets()
+    job_id = take_job(endpoint, worker)
+    stream_chunks(site, worker, job_id, 0, 2)
+    since = time.monotonic()
+    site.redis.pause()
+    agent.wait_log("event=store.away", 30)
+    for number in range(2, 5):
+        worker.chunk(job_id, '{"output": %d}' % number)
+    worker.done(job_id, '{"output": "on disk"}')
+    assert agent.files() == ["raw.%s.1.spool" % job_id]
+    agent.kill()
+    (site.folder / (worker.id + ".json")).unlink(missing_ok=True)
+    agent.start()
+    wait_for(lambda: time.monotonic() - since > OUTAGE_S, OUTAGE_S + 5, "the outage")
+    assert agent.files() == ["raw.%s.1.spool" % job_id]
+    site.redis.resume()
+    job = endpoint.wait(job_id, timeout=30)
+    assert (job["output"], job["workerId"], job.get("retries")) == ("on disk", worker.id, None)
+    assert endpoint.stream(job_id) == ("COMPLETED", [{"output": n} for n in range(5)])
+    assert endpoint.health()["jobs"] == {"completed": 1, "failed": 0, "inProgress": 0,
+                                         "inQueue": 0, "retried": 0}
+    assert agent.files() == []

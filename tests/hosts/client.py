@@ -6,6 +6,7 @@ no answer came or the answer was 429 or 5xx. Each 200 is a line in --acks at onc
 how far it is."""
 
 import argparse
+import collections
 import concurrent.futures
 import itertools
 import json
@@ -25,7 +26,7 @@ class Client:
         self.local = threading.local()
         self.acks = open(options.acks, "a", buffering=1)
         self.deadline = time.monotonic() + options.patience
-        self.again = 0
+        self.again = collections.Counter()  # why something was asked again
 
     def session(self):
         if not hasattr(self.local, "session"):
@@ -41,9 +42,9 @@ class Client:
                 reply = self.session().request(method, url, timeout=(3, 15), **rest)
                 if reply.status_code < 500 and reply.status_code != 429:
                     return reply
-            except requests.RequestException:
-                pass
-            self.again += 1
+                self.again["%d %s" % (reply.status_code, reply.text[:80])] += 1
+            except requests.RequestException as problem:
+                self.again[type(problem).__name__] += 1
             if time.monotonic() > self.deadline:
                 raise TimeoutError("%s %s: no node answers" % (method, path))
             time.sleep(0.1)

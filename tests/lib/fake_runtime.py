@@ -72,7 +72,8 @@ def container(name):
 
 
 def run(*arguments):
-    """The container's process leads a session of its own; only the client dies with the agent."""
+    """The container's process leads a session of its own; only the client dies with the agent. It
+    begins when its file is there, so who sees the work of a container sees the container."""
     options, image, command = parse_run(arguments)
     if not find("local", image):
         fail(125, "%s: image not known" % image)
@@ -82,9 +83,13 @@ def run(*arguments):
             key = value.split("=")[0]
             env[key] = value[len(key) + 1:] if "=" in value else os.environ[key]
     named = dict(options)
-    child = subprocess.Popen(command, env=env, cwd=named.get("--workdir"), start_new_session=True)
+    child = subprocess.Popen(["/bin/sh", "-c", "read go; exec \"$@\"", "sh", *command], env=env,
+                             cwd=named.get("--workdir"), stdin=subprocess.PIPE,
+                             start_new_session=True)
     labels = [value for name, value in options if name == "--label"]
     container(named["--name"]).write_text("\n".join([named["--name"], str(child.pid), *labels]))
+    child.stdin.write(b"\n")
+    child.stdin.close()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: child.send_signal(number))
     code = child.wait()

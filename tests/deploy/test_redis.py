@@ -71,13 +71,8 @@ def test_the_user_is_granted_the_commands_that_the_sources_send(server):
     assert " ".join(sorted(granted() - used)) == "", "commands that users.acl allows in vain"
 
 
-@pytest.mark.skipif(not (BUILD / "millrace").exists(), reason="%s is not built" % BUILD)
-def test_millrace_runs_as_that_user(server):
-    """A log without entries: nothing was refused. The store's error texts are not enough, because a
-    refused hint is silent."""
-    port = server.connection_pool.connection_kwargs["port"]
-    url = "redis://millrace:%s@127.0.0.1:%d/0" % (PASSWORD, port)
-    up = Up("--redis", url, "--slots", 2).start()
+def use_all_of_it(up):
+    """At least one call of each kind."""
     endpoint = up.apply({"id": "noop", "workersMax": 2, "handler": {"library": "noop.so"}})
     assert endpoint.runsync({"n": 1})["output"] == {"n": 1}
     job = endpoint.run({"n": 2}, webhook="http://127.0.0.1:9/x")
@@ -91,8 +86,21 @@ def test_millrace_runs_as_that_user(server):
     assert up.get("/v1/keys").status_code == 200
     assert up.request("DELETE", "/v1/keys/" + made["id"]).status_code in (200, 204)
     assert endpoint.delete().status_code == 204
-    up.stop()
-    up.remove()
+
+
+@pytest.mark.skipif(not (BUILD / "millrace").exists(), reason="%s is not built" % BUILD)
+def test_millrace_runs_as_that_user(server):
+    """A log without entries: nothing was refused. The store's error texts are not enough, because a
+    refused hint is silent."""
+    port = server.connection_pool.connection_kwargs["port"]
+    url = "redis://millrace:%s@127.0.0.1:%d/0" % (PASSWORD, port)
+    up = Up("--redis", url, "--slots", 2).start()
+    try:
+        use_all_of_it(up)
+        up.stop()
+    finally:
+        up.kill()
+        up.remove()
     assert server.execute_command("ACL", "LOG") == []
 
 

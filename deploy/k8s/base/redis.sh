@@ -52,7 +52,9 @@ ask() {
 
 run_redis() {
     write_users >/run/redis/users.acl
-    set -- --dir /data --aclfile /run/redis/users.acl --port 6379
+    # Users guard it: the one without a password may PING alone, but for protected mode that he has
+    # none is reason to refuse everybody.
+    set -- --dir /data --aclfile /run/redis/users.acl --port 6379 --protected-mode no
     if [ -n "${REDIS_SERVICE:-}" ]; then
         # The sentinel beside this container answers when no other does.
         until primary=$(ask_sentinels); do sleep 1; done

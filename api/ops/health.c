@@ -33,7 +33,7 @@ static void health_answer(struct op *op, const struct health *health)
                                    health->running, health->throttled, health->unhealthy},
                  COUNT_OF(workers));
     (void)buf_put_char(&body, '}');
-    if (health->reason.len > 0) {
+    if (health->in_queue > 0 && health->reason.len > 0) { /* why jobs wait, so only while some do */
         (void)buf_put_str(&body, ",\"reason\":");
         (void)buf_put_json_str(&body, health->reason);
     }

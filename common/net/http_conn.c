@@ -201,7 +201,7 @@ static void begin_linger(struct http_conn *conn)
         return;
     }
     http_conn_move(conn, HTTP_LINGER);
-    http_conn_deadline(conn, LINGER_MS);
+    http_conn_deadline(conn, conn->server->is_draining ? HTTP_DRAIN_GRACE_MS : LINGER_MS);
     if (!conn->is_running) {
         buf_done(&conn->rest);
         http_conn_watch(conn);

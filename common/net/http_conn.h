@@ -10,6 +10,7 @@
 #define HTTP_READ_SIZE 65536 /* one read takes at most this much; bounds pipelined bytes, too */
 /* Idle connections of a draining server: longer than a request is on its way. */
 #define HTTP_DRAIN_GRACE_MS 250
+#define HTTP_DRAIN_HEAD_MS 2000 /* a head that has begun to arrive */
 
 struct http_flight;
 

@@ -235,8 +235,10 @@ void http_server_drain(struct http_server *server, void (*on_drained)(void *arg)
     close_listeners(server);
     list_each (at, &server->conns) {
         struct http_conn *conn = container_of(at, struct http_conn, link);
-        if (conn->state == HTTP_IDLE) {
+        if (conn->state == HTTP_IDLE || conn->state == HTTP_LINGER) {
             http_conn_deadline(conn, HTTP_DRAIN_GRACE_MS);
+        } else if (conn->state == HTTP_READ_HEAD) {
+            http_conn_deadline(conn, HTTP_DRAIN_HEAD_MS);
         }
     }
     check_drained(server);

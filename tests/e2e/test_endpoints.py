@@ -72,6 +72,7 @@ def test_reserved_and_malformed_ids(create, endpoint_id):
     reply = create(dict(PARKED, id=endpoint_id))
     assert reply.status_code == 400
     assert reply.json()["error"].startswith("id is")
+    assert reply.json()["message"] == reply.json()["error"]
 
 
 @pytest.mark.parametrize("change, words", [

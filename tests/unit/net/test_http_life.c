@@ -1,6 +1,7 @@
 /* Time and ends: deadlines, peers that go, streams, the cap on connections, drain and close.
  * Nothing is asserted about time; deadlines are made short and the tests wait for what must happen.
  */
+#include "base/clock.h"
 #include "http_client.h"
 
 #include <malloc.h>
@@ -251,6 +252,30 @@ static void an_answer_on_its_way_does_not_hold_up_the_drain(void **state)
     wait_for(&rig->drained, 1);
 }
 
+/* They keep their side open and read nothing: a drain that waited for them would take the 5 s in
+ * which the rest of an answer may be on its way. */
+static void peers_that_stay_do_not_hold_up_the_drain(void **state)
+{
+    struct rig *rig = *state;
+    int idle = dial(rig);
+    int parked = dial(rig);
+    int silent = dial(rig);
+    int partial = dial(rig);
+    say(idle, GET("/a"));
+    expect_answer(rig, idle, 200, "/a");
+    say(parked, GET("/park"));
+    say(partial, "GET /partial HTTP/1.1\r\n");
+    wait_for(&rig->parked_count, 1);
+    wait_for(&rig->connections, 4);
+    uint64_t began_ms = clock_mono_us() / 1000;
+    ask(rig, ASK_DRAIN);
+    ask(rig, ASK_RELEASE);
+    wait_for(&rig->drained, 1);
+    assert_true(clock_mono_us() / 1000 - began_ms < 4000);
+    expect_answer(rig, parked, 200, "released");
+    hear_end(rig, silent);
+}
+
 static void an_empty_server_is_drained_at_once(void **state)
 {
     struct rig *rig = *state;
@@ -367,6 +392,7 @@ int main(void)
         WITH(setup_two, connections_past_the_cap_wait),
         WITH(setup, a_drained_server_ends_what_it_has_begun),
         WITH(setup, an_answer_on_its_way_does_not_hold_up_the_drain),
+        WITH(setup, peers_that_stay_do_not_hold_up_the_drain),
         WITH(setup, an_empty_server_is_drained_at_once),
         WITH(setup_adopted, an_adopted_socket_stays_open_in_its_owner),
         WITH(setup, two_servers_share_a_port),

@@ -119,9 +119,13 @@ static void on_head(struct http_request *request, void *arg)
 
 static void on_request(struct http_request *request, void *arg)
 {
-    (void)arg;
+    struct node *node = arg;
     struct op *op = request->op;
-    op->route->start(op);
+    if (request->body.len >= HEAVY_BYTES) {
+        heavy_start(&node->heavy, op);
+    } else {
+        op->route->start(op);
+    }
 }
 
 static void on_refused(enum err err, const char *detail, struct buf *out, void *arg)
@@ -266,6 +270,7 @@ static void program_start(struct program *program, const struct settings *settin
     static const struct http_handlers handlers = {on_head, on_request, on_refused};
     struct node *node = &program->node;
     node->loop = loop_new();
+    heavy_init(&node->heavy, node->loop);
     node->watch = watch_new(node->loop);
     node->tails = tails_new(node);
     node->meter = meter_new();
@@ -298,6 +303,7 @@ static void program_done(struct program *program)
     timer_stop(&program->drain_timer);
     exporter_close(program->exporter);
     http_server_close(node->server); /* ends all operations, so the rest is nobody's */
+    heavy_done(&node->heavy);
     pools_free(node->pools);
     fetcher_free(node->fetcher);
     limits_free(node->limits);

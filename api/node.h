@@ -3,6 +3,7 @@
 #define API_NODE_H
 
 #include "base/slice.h"
+#include "heavy.h"
 #include "net/bus.h"
 #include "net/http.h"
 #include "net/loop.h"
@@ -30,6 +31,7 @@ struct node {
     struct hooks *hooks;
     struct watch *watch;
     struct tails *tails;
+    struct heavy heavy;
     struct fetcher *fetcher; /* to the gates of agents */
     struct pools *pools;
     uint64_t lb_wait_ms;   /* longest wait for a worker of a load-balancing endpoint */

@@ -34,6 +34,7 @@ static void op_free(struct op *op)
     tail_leave(&op->reader);
     flight_leave(&op->flight);
     timer_stop(&op->timer);
+    list_unlink(&op->heavy_link);
     store_detach(&op->call);
     catalog_unref(op->entry);
     buf_done(&op->document);
@@ -92,6 +93,7 @@ void op_begin(struct http_request *request, struct node *node)
     op->node = node;
     op->began_us = clock_mono_us();
     op->route = match.route;
+    list_init(&op->heavy_link);
     request->op = op;
     request->on_gone = on_gone;
     if (!copy_segment(op->ep, sizeof(op->ep), match.ep)) {

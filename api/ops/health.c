@@ -37,7 +37,7 @@ static void health_answer(struct op *op, const struct health *health)
         (void)buf_put_str(&body, ",\"reason\":");
         (void)buf_put_json_str(&body, health->reason);
     }
-    if (health->detail.len > 0) {
+    if (health->in_queue > 0 && health->detail.len > 0) {
         (void)buf_put_str(&body, ",\"detail\":");
         (void)buf_put_json_str(&body, health->detail);
     }

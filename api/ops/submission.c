@@ -103,6 +103,38 @@ static void put_members(const struct json_member *members, struct buf *out)
     }
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Of a text that has been scanned: nothing but this brace and blanks. */
+static bool is_lone_brace(const char *at, const char *end, char brace)
+{
+    while (at < end && (*at == brace || is_space(*at))) {
+        at++;
+    }
+    return at == end;
+}
+
+/* As most bodies are: `{"input": VALUE}` and nothing else. Then what the worker gets stands in the
+ * body as it is, and large inputs are not copied. */
+static struct slice sole_input(struct slice body, const struct json_member *input)
+{
+    static const char key[] = "\"input\":";
+    const size_t key_len = sizeof(key) - 1;
+    const char *at = input->value.ptr, *end = input->value.ptr + input->value.len;
+    while (at > body.ptr && is_space(at[-1])) {
+        at--;
+    }
+    if ((size_t)(at - body.ptr) <= key_len || memcmp(at - key_len, key, key_len) != 0) {
+        return SLICE_NONE;
+    }
+    at -= key_len;
+    bool is_sole = is_lone_brace(body.ptr, at, '{') && is_lone_brace(end, body.ptr + body.len, '}');
+    return is_sole ? (struct slice){at, (size_t)(end - at)} : SLICE_NONE;
+}
+
 enum err submission_parse(struct slice body, const struct endpoint *endpoint,
                           struct submit_args *ret_args, struct buf *members, struct buf *problem)
 {
@@ -125,8 +157,11 @@ enum err submission_parse(struct slice body, const struct endpoint *endpoint,
         err = read_policy(&found[POLICY], &args, problem);
     }
     if (err == ERR_OK) {
-        put_members(found, members);
-        args.members = buf_slice(members);
+        args.members = sole_input(body, &found[INPUT]);
+        if (args.members.len == 0) {
+            put_members(found, members);
+            args.members = buf_slice(members);
+        }
         args.webhook = found[is_absent(&found[WEBHOOK]) ? WEBHOOK_V2 : WEBHOOK].value;
         *ret_args = args;
     }

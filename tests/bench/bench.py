@@ -9,6 +9,7 @@
   job        Redis CPU of a whole job: submit, take, renew, finish
   status     /status over 64 connections, against a bare server with one HMGET
   parked     10 000 status-sync requests on one node: memory, CPU, end to answer
+  uploads    what other clients wait while 20 large bodies arrive
   lifetimes  how late deadlines are kept with 100 000 live jobs, and what a sweep costs
   depth      /run and cancel with 1 000 000 jobs queued and with none; Redis memory a job
 
@@ -24,6 +25,7 @@ import time
 import clients
 import costs
 import streams
+import uploads
 from subjects import (ROOT, Folder, Millrace, Reference, exchange, measure, parked_document, request,
                      wait_until)
 
@@ -100,7 +102,7 @@ def bench_idle(options):
 BENCHES = {"run": bench_run, "runsync": bench_runsync, "stream": bench_stream, "idle": bench_idle,
            "submit": costs.bench_submit, "job": costs.bench_job, "status": clients.bench_status,
            "parked": clients.bench_parked, "depth": clients.bench_depth,
-           "lifetimes": clients.bench_lifetimes}
+           "lifetimes": clients.bench_lifetimes, "uploads": uploads.bench_uploads}
 
 
 def main():
@@ -114,6 +116,7 @@ def main():
     parser.add_argument("--readers", type=int, default=10000)
     parser.add_argument("--ends", type=int, default=300, help="jobs that end while others wait")
     parser.add_argument("--live", type=int, default=100000, help="jobs of lifetimes")
+    parser.add_argument("--upload-mib", type=int, nargs="*", default=[20])
     parser.add_argument("--queued", type=int, default=clients.FULL)
     parser.add_argument("--depth-connections", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=40000)

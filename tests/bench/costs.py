@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import statistics
 import subprocess
 
@@ -88,47 +87,47 @@ def submits(server, kind, numbers, **options):
     return server.eval("submit", *together), 1
 
 
-def groups(first, count):
-    return [range(at, at + DEPTH) for at in range(first, first + count, DEPTH)]
+def groups(first, count, size):
+    return [range(at, at + size) for at in range(first, first + count, size)]
 
 
-def submit_round(kind, count, **options):
+def submit_round(kind, count, depth=DEPTH, **options):
     """CPU microseconds a job."""
     with Folder() as folder:
         server = Server(folder)
         try:
-            texts = [submits(server, kind, group, **options) for group in groups(0, count)]
+            texts = [submits(server, kind, group, **options) for group in groups(0, count, depth)]
             warm = len(texts) // 10
             for text, replies in texts[:warm]:
                 server.client.ask(text, replies)
             used = server.spent(lambda: [server.client.ask(*text) for text in texts[warm:]])
-            return used / (DEPTH * (len(texts) - warm))
+            return used / (depth * (len(texts) - warm))
         finally:
             server.close()
 
 
-def script_us(server, name):
-    """Microseconds inside the script, as Redis counts them."""
-    text = server.client.ask(command("INFO", "commandstats"), 1)[0].decode()
-    found = re.search(r"cmdstat_evalsha:calls=(\d+),usec=(\d+)", text)
-    return int(found.group(2)) / int(found.group(1)) if found else 0
+RATE = {"rate": ("run:0123456789abcdef", 10 ** 9)}
+# name: kind, jobs on their way, options, the row it is compared with
+SUBMITS = {"bare": ("bare", DEPTH, {}, "bare"),
+           "groups of %d" % DEPTH: ("group", DEPTH, {}, "bare"),
+           "alone": ("alone", DEPTH, {}, "bare"),
+           "groups, rate limit": ("group", DEPTH, RATE, "bare"),
+           "alone, rate limit": ("alone", DEPTH, RATE, "bare"),
+           "bare, one by one": ("bare", 1, {}, "bare, one by one"),
+           "alone, one by one": ("alone", 1, {}, "bare, one by one")}
 
 
 def bench_submit(options):
-    kinds = {"bare": ("bare", {}), "groups of %d" % DEPTH: ("group", {}), "alone": ("alone", {}),
-             "groups, rate limit": ("group", {"rate": ("run:0123456789abcdef", 10 ** 9)}),
-             "alone, rate limit": ("alone", {"rate": ("run:0123456789abcdef", 10 ** 9)})}
-    found = {name: [] for name in kinds}
+    found = {name: [] for name in SUBMITS}
     for number in range(options.rounds):
-        names = list(kinds) if number % 2 else list(reversed(kinds))
-        for name in names:
-            kind, more = kinds[name]
-            found[name].append(submit_round(kind, options.jobs, **more))
+        for name in sorted(SUBMITS, reverse=number % 2):
+            kind, depth, more, _ = SUBMITS[name]
+            found[name].append(submit_round(kind, options.jobs, depth, **more))
+    medians = {name: statistics.median(values) for name, values in found.items()}
     print("\nRedis CPU for each submit, %d jobs, %d rounds, medians" % (options.jobs, options.rounds))
-    bare = statistics.median(found["bare"])
-    for name, values in found.items():
-        print("%-20s %6.1f us   %5.2f of bare" % (name, statistics.median(values),
-                                                 statistics.median(values) / bare))
+    for name, (_, depth, _, against) in SUBMITS.items():
+        print("%-20s %3d on their way %6.1f us   %5.2f of bare" % (
+            name, depth, medians[name], medians[name] / medians[against]))
     print("(aim: 1.0 of bare in groups, 1.8 alone)")
 
 

@@ -25,6 +25,33 @@ static void input_is_carried_byte_for_byte(void **state)
                                "\"u\": \"\\u00e9\\ud83d\\ude00\", \"k\": {\"a\":1,\"a\":2}}");
 }
 
+static void a_body_with_nothing_but_input_is_not_copied(void **state)
+{
+    static const char *const bodies[] = {"{\"input\":{\"a\": 1}}", " {\"input\": {\"a\": 1} }\n",
+                                         "{\n\t\"input\":\t {\"a\": 1}\r\n} "};
+    struct body_fixture *fixture = *state;
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        assert_int_equal(parse(fixture, bodies[i]), ERR_OK);
+        assert_ptr_equal(args.members.ptr, strchr(bodies[i], '"'));
+        assert_true(args.members.ptr[args.members.len - 1] == '}');
+        assert_int_equal(args.members.ptr[args.members.len - 2], '1');
+        assert_int_equal(fixture->members.len, 0);
+    }
+}
+
+static void a_body_with_more_than_input_or_another_spelling_is_copied(void **state)
+{
+    static const char *const bodies[] = {"{\"inp\\u0075t\":1}", "{\"input\" :1}",
+                                         "{\"x\":\"{\",\"input\":1}", "{\"input\":1,\"x\":2}"};
+    struct body_fixture *fixture = *state;
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        buf_clear(&fixture->members);
+        assert_int_equal(parse(fixture, bodies[i]), ERR_OK);
+        assert_slice(args.members, "\"input\":1");
+        assert_ptr_equal(args.members.ptr, fixture->members.ptr);
+    }
+}
+
 static void members_for_the_worker_follow_and_others_are_dropped(void **state)
 {
     struct body_fixture *fixture = *state;
@@ -107,6 +134,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(input_is_carried_byte_for_byte, body_setup, body_teardown),
         cmocka_unit_test_setup_teardown(members_for_the_worker_follow_and_others_are_dropped,
+                                        body_setup, body_teardown),
+        cmocka_unit_test_setup_teardown(a_body_with_nothing_but_input_is_not_copied, body_setup,
+                                        body_teardown),
+        cmocka_unit_test_setup_teardown(a_body_with_more_than_input_or_another_spelling_is_copied,
                                         body_setup, body_teardown),
         cmocka_unit_test_setup_teardown(policy_is_clamped_and_zero_means_default, body_setup,
                                         body_teardown),

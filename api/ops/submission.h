@@ -10,9 +10,9 @@
 #define TTL_MS_MIN 10000
 #define TTL_MS_MAX 604800000
 
-/* Fills members (bytes as received, in the body itself or written to `members`), class, timeouts, limits and webhook
- * (still a JSON string, to be checked) of ret_args; id, token and watcher are the caller's.
- * problem: one line. */
+/* Fills members (bytes as received, in the body itself or written to `members`), class, timeouts,
+ * limits and webhook (still a JSON string, to be checked) of ret_args; id, token and watcher are
+ * the caller's. problem: one line. */
 enum err submission_parse(struct slice body, const struct endpoint *endpoint,
                           struct submit_args *ret_args, struct buf *members, struct buf *problem);
 

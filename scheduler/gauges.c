@@ -66,6 +66,15 @@ static void put_hooks(struct buf *out, const char *name, const struct roster *ro
     metrics_put(out, name, METRICS_LABELS({"endpoint", id_of(endpoint)}), age > 0 ? age : 0);
 }
 
+static void put_losses(struct buf *out, const char *name, const struct roster *roster,
+                       const struct roster_endpoint *endpoint)
+{
+    (void)roster;
+    metrics_put(out, name,
+                METRICS_LABELS({"endpoint", id_of(endpoint)}, {"cause", SLICE("lease_lapsed")}),
+                (double)endpoint->lapsed);
+}
+
 static void put_reason(struct buf *out, const char *name, const struct roster *roster,
                        const struct roster_endpoint *endpoint)
 {
@@ -128,6 +137,9 @@ static const struct {
      NULL},
     {"millrace_webhook_oldest_seconds", "gauge",
      "For how long the first webhook delivery has been due.", put_hooks, NULL},
+    {"millrace_losses_total", "counter",
+     "Attempts that ended without a result, by cause; the others are told by the agents.",
+     put_losses, NULL},
     {"millrace_running_jobs", "gauge", "Jobs in progress.", NULL, running_of},
     {"millrace_workers_wanted", "gauge", "Handler processes the autoscaler wants.", NULL,
      wanted_of},

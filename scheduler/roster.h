@@ -66,6 +66,7 @@ struct roster_endpoint {
     int64_t served_ms;   /* since when it has one that is ready; 0: none */
     int64_t youngest_ms; /* Redis time of the latest first poll of a worker; 0: none is there */
     int64_t pardon_ms;   /* its document was applied (again); 0: never */
+    int64_t lapsed;      /* attempts whose lease ran out, as swept by this scheduler */
     int64_t want_told, placed_told; /* by the last decision that was kept */
 };
 

@@ -109,6 +109,16 @@ static void sweep_answered(struct store_call *call, enum err err, const struct r
     }
 }
 
+/* Waiting again or FAILED: its lease has run out; a deadline ends it TIMED_OUT. */
+static void count_loss(struct sweep_endpoint *endpoint, enum job_state state)
+{
+    struct table_item *item =
+        table_find(&endpoint->sweep->roster->endpoints, slice_of(endpoint->item.id));
+    if (item != NULL && (state == JOB_IN_QUEUE || state == JOB_FAILED)) {
+        container_of(item, struct roster_endpoint, item)->lapsed++;
+    }
+}
+
 static void publish_changes(struct sweep_endpoint *endpoint, const struct reply *reply)
 {
     size_t count = queue_change_count(reply, 1);
@@ -119,6 +129,7 @@ static void publish_changes(struct sweep_endpoint *endpoint, const struct reply 
         }
         log_info("job.swept", "endpoint=%s job=%.*s state=%s", endpoint->item.id,
                  SLICE_ARG(change.id), job_state_name(change.state));
+        count_loss(endpoint, change.state);
         struct bus_frame frame = {.kind = BUS_LOOK,
                                   .ep = slice_of(endpoint->item.id),
                                   .id = change.id,

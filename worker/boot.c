@@ -120,6 +120,7 @@ static void boot_reclaimed(struct store_call *call, enum err err, const struct r
     for (size_t i = 0; i < queue_change_count(reply, 0); i++) {
         struct job_change change;
         if (queue_change_at(reply, 0, i, &change) == ERR_OK) {
+            meter_count_of(&boot->agent->meter, ep, METER_LOST_RESTARTED);
             log_warn("job.reclaimed", "ep=%s job=%s now=%s", ep, log_quote(change.id),
                      job_state_name(change.state));
             struct bus_frame frame = {BUS_LOOK, slice_of(ep), change.id, change.token, SLICE_NONE};

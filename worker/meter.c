@@ -32,9 +32,14 @@ static struct row *row_of(struct meter *meter, const char *ep)
     return row;
 }
 
+void meter_count_of(struct meter *meter, const char *ep, enum meter_count count)
+{
+    row_of(meter, ep)->counts[count]++;
+}
+
 void meter_count(struct group *group, enum meter_count count)
 {
-    row_of(&group->agent->meter, group->ep)->counts[count]++;
+    meter_count_of(&group->agent->meter, group->ep, count);
 }
 
 void meter_time(struct group *group, enum meter_time time, uint64_t ms)
@@ -114,7 +119,8 @@ static void put_counts(struct buf *out, const struct list *rows)
           [METER_LOST_OOM] = "out_of_memory",
           [METER_LOST_STOPPED] = "stopped",
           [METER_LOST_NO_RESULT] = "no_result",
-          [METER_LOST_DROPPED] = "dropped"}},
+          [METER_LOST_DROPPED] = "dropped",
+          [METER_LOST_RESTARTED] = "agent_restarted"}},
         {"millrace_start_failures_total",
          "Starts that died before their first poll.",
          "cause",

@@ -20,6 +20,7 @@ enum meter_count {
     METER_LOST_STOPPED,   /* ended by the agent */
     METER_LOST_NO_RESULT, /* it lives, the result never came */
     METER_LOST_DROPPED,   /* it lives and never knew of the job */
+    METER_LOST_RESTARTED, /* held by an earlier agent of this name */
     METER_CRASHES,        /* starts that died */
     METER_COUNTS
 };
@@ -44,6 +45,7 @@ struct meter {
 void meter_init(struct meter *meter, struct agent *agent);
 void meter_done(struct meter *meter);
 void meter_count(struct group *group, enum meter_count count);
+void meter_count_of(struct meter *meter, const char *ep, enum meter_count count);
 void meter_time(struct group *group, enum meter_time time, uint64_t ms);
 void meter_put(struct meter *meter, struct buf *out);
 

@@ -11,6 +11,7 @@ import redis
 import requests
 
 from documents import document, library_handler, python_handler
+from processes import free_ports
 from transitions import wait_for
 
 LINE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
@@ -149,7 +150,7 @@ def test_gpu_seconds_are_those_of_the_cards_given(fresh_up, unique_id, beside, t
 
 
 def test_up_gives_each_program_its_metrics_port(fresh_up, unique_id):
-    base = free_port()
+    base = free_ports(2)
     up = fresh_up("--slots", 1, "--metrics-port", base, env={"MILLRACE_METRICS": "127.0.0.1:1"})
     endpoint = up.apply(document(unique_id(), library_handler("noop.so"), workersMin=3, workersMax=3,
                                  gpuTypeIds=["NVIDIA Dream"], gpuCount=2))

@@ -1,7 +1,9 @@
 """What runs on this machine, read from /proc: descendants, CPU time, listening sockets."""
 
+import contextlib
 import os
 import signal
+import socket
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -97,3 +99,18 @@ def die_with_parent():
     """Linux: the kernel ends this child when the test process goes away."""
     import ctypes
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def free_ports(count):
+    """The first of `count` ports in a row that nobody listens on."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                for i in range(1, count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port + i))
+                return port
+            except (OSError, OverflowError):
+                continue

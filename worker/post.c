@@ -97,6 +97,7 @@ void post_done_request(struct slot *slot, struct http_request *request, const st
         answer_ok(request);
     } else {
         slot->has_worked = true;
+        http_forget(request); /* the verdict has its own copy: large results are not kept twice */
         ending_start(held, verdict.kind == VERDICT_FAILED ? ENDING_FAILED : ENDING_COMPLETED,
                      &verdict.members);
         post_wait(held, request);

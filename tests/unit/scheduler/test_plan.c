@@ -1,7 +1,8 @@
 /* Decisions from a roster that was filled by hand: what counts as what. */
 #include "test.h"
 
-#include "base/clock.h"
+#include <time.h>
+
 #include "plan.h"
 
 #define NOW_MS 1000000
@@ -128,20 +129,35 @@ static void fill_fleet(struct fixture *f)
     }
 }
 
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZER_FACTOR 4 /* what the checks of memory cost at least */
+#else
+#define SANITIZER_FACTOR 1
+#endif
+
+/* Of this process: other programs do not count. */
+static uint64_t cpu_us(void)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void a_round_for_a_large_fleet_is_short(void **state)
 {
     struct fixture *f = *state;
     uint64_t best_us = UINT64_MAX;
     fill_fleet(f);
     for (int i = 0; i < 5; i++) {
-        uint64_t begin_us = clock_mono_us();
+        uint64_t begin_us = cpu_us();
         make(f);
-        uint64_t took_us = clock_mono_us() - begin_us;
+        uint64_t took_us = cpu_us() - begin_us;
         best_us = took_us < best_us ? took_us : best_us;
         f->roster.now_ms += 1000;
     }
     print_message("100 endpoints, 50 machines: %.1f ms\n", (double)best_us / 1000);
-    assert_true(best_us <= 50000); /* and so less than 5 % of a core, once a second */
+    /* and so less than 5 % of a core, once a second */
+    assert_true(best_us <= 50000 * SANITIZER_FACTOR);
 }
 
 static void idle_workers_expire_after_the_idle_timeout(void **state)

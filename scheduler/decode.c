@@ -110,8 +110,9 @@ static void take_list(const struct json_member *member, json_element_fn fn,
 
 enum err decode_agent(struct slice text, struct agent_value *ret_agent)
 {
-    struct json_member members[] = {
-        {.name = "slots"}, {.name = "gpus"}, {.name = "labels"}, {.name = "cache"}};
+    struct json_member members[] = {{.name = "slots"},   {.name = "gpus"}, {.name = "labels"},
+                                    {.name = "cache"},   {.name = "pod"},  {.name = "drained"},
+                                    {.name = "endpoint"}};
     struct json_problem problem;
     if (json_scan(text, members, COUNT_OF(members), &problem) != ERR_OK) {
         return ERR_STORE_REPLY;
@@ -121,7 +122,10 @@ enum err decode_agent(struct slice text, struct agent_value *ret_agent)
         (members[0].type != JSON_NUMBER || json_to_i64(members[0].value, &slots) != ERR_OK)) {
         return ERR_STORE_REPLY;
     }
-    *ret_agent = (struct agent_value){.slots = bounded(slots, SLOTS_MAX)};
+    *ret_agent = (struct agent_value){.slots = bounded(slots, SLOTS_MAX),
+                                      .is_pod = slice_is(members[4].value, "true"),
+                                      .is_drained = slice_is(members[5].value, "true"),
+                                      .endpoint = unquoted(&members[6])};
     take_list(&members[1], take_gpu, ret_agent);
     take_list(&members[3], take_cached, ret_agent);
     if (members[2].value.len > 0 && members[2].type == JSON_OBJECT) {

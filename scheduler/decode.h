@@ -38,7 +38,10 @@ struct gpu_value {
 };
 
 struct agent_value {
-    int64_t slots; /* 0..SLOTS_MAX */
+    int64_t slots;         /* 0..SLOTS_MAX */
+    struct slice endpoint; /* of a pod: the one it serves; part of the text */
+    bool is_pod;     /* it serves one container of a Kubernetes pod; its id is the pod's name */
+    bool is_drained; /* and was told to take no more, and holds nothing */
     struct gpu_value gpus[GPUS_MAX];
     size_t gpu_count;              /* without those that are out of the pool */
     struct slice labels;           /* a JSON object, parts of the text; empty when there is none */

@@ -9,6 +9,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "cluster.h"
 #include "gauges.h"
 #include "net/exporter.h"
 #include "queue/role.h"
@@ -30,14 +31,16 @@ struct scheduler {
     struct exporter *exporter; /* NULL: not wanted */
 };
 
-static void read_settings(struct role *role, int argc, char **argv);
+static void read_settings(struct role *role, struct cluster_settings *cluster, int argc,
+                          char **argv);
 static void on_store_change(void *arg, bool is_ready);
 static void on_leader_change(void *arg, bool is_leading);
 static void on_message(struct slice channel, struct slice message, void *arg);
 static void on_refused(void *arg);
 static void on_stop(int signal, void *arg);
 
-static void scheduler_start(struct scheduler *scheduler, const struct role *role)
+static void scheduler_start(struct scheduler *scheduler, const struct role *role,
+                            const struct kubernetes_config *kubernetes)
 {
     scheduler->loop = loop_new();
     guard_init(&scheduler->guard, scheduler->loop, role->guard);
@@ -49,6 +52,7 @@ static void scheduler_start(struct scheduler *scheduler, const struct role *role
                                .store = scheduler->store,
                                .bus = scheduler->bus,
                                .leader = &scheduler->leader,
+                               .kubernetes = kubernetes,
                                .on_refused = on_refused,
                                .arg = scheduler};
     tick_init(&scheduler->tick, &tick);
@@ -99,9 +103,12 @@ static bool start_exporter(struct scheduler *scheduler, const char *address)
 int main(int argc, char **argv)
 {
     struct role role = {0};
-    read_settings(&role, argc, argv);
+    static struct cluster_settings cluster; /* owns what it was completed with, until the end */
+    struct kubernetes_config kubernetes;
+    read_settings(&role, &cluster, argc, argv);
+    bool is_clustered = cluster_complete(&cluster, &kubernetes);
     struct scheduler scheduler = {0};
-    scheduler_start(&scheduler, &role);
+    scheduler_start(&scheduler, &role, is_clustered ? &kubernetes : NULL);
     bool is_listening = start_exporter(&scheduler, role.metrics);
     if (is_listening) {
         log_info("scheduler.started", "pid=%d", (int)getpid());
@@ -114,13 +121,18 @@ int main(int argc, char **argv)
 
 /* --- settings --- */
 
-static void read_settings(struct role *role, int argc, char **argv)
+static void read_settings(struct role *role, struct cluster_settings *cluster, int argc,
+                          char **argv)
 {
+    struct config_option options[CLUSTER_OPTIONS];
+    cluster_put_options(cluster, options);
     const struct config_spec spec = {
         .program = "millrace-scheduler",
         .summary =
             "Scales endpoints, assigns workers to agents and ends overdue jobs. Run several: "
             "one leads.",
+        .options = options,
+        .option_count = COUNT_OF(options),
     };
     static char name[] = "scheduler-01234567";
     id_hex(strchr(name, '-') + 1, 4);

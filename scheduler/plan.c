@@ -11,6 +11,7 @@
 #include "plan.h"
 
 #include "cards.h"
+#include "podplan.h"
 
 #define REPORT_MS 5000 /* agents report what they start well within that time */
 #define TURN_MS 60000  /* where endpoints take turns: a worker's part, beyond its cold start */
@@ -23,8 +24,8 @@ static void copy_agents(struct plan *plan, const struct roster *roster)
 {
     for (size_t a = 0; a < roster->agents.count; a++) {
         const struct roster_agent *agent = roster_agent_at(roster, a);
-        plan->place.agents[a] =
-            (struct place_agent){.slots = agent->value.slots, .is_open = agent->is_live};
+        plan->place.agents[a] = (struct place_agent){
+            .slots = agent->value.slots, .is_open = agent->is_live && !agent->value.is_pod};
         memcpy(plan->place.agents[a].cards, agent->cards, sizeof(agent->cards));
     }
 }
@@ -40,10 +41,13 @@ void plan_make(struct plan *plan, struct roster *roster)
         .cells = xcalloc(endpoints * agents + 1, sizeof(struct place_cell)),
     };
     cards_count(roster);
+    podplan_begin(roster);
     copy_agents(plan, roster);
     for (size_t e = 0; e < endpoints; e++) {
         count_workers(plan, roster, e);
+        podplan_count(plan, roster, e);
         scale_endpoint(plan, roster, e);
+        podplan_want(plan, roster, e);
     }
     place(&plan->place);
     note_results(plan, roster);
@@ -90,7 +94,8 @@ static void count_missing(struct plan *plan, const struct roster *roster, size_t
     for (size_t a = 0; a < roster->agents.count; a++) {
         const struct roster_agent *agent = roster_agent_at(roster, a);
         struct place_cell *cell = place_cell(&plan->place, endpoint, a);
-        int64_t missing = agent->is_gone ? 0 : roster_agent_wish(agent, id);
+        bool is_fixed = agent->is_gone || podplan_is_pod(roster, agent);
+        int64_t missing = is_fixed ? 0 : roster_agent_wish(agent, id);
         for (size_t class = 0; class < PLACE_CLASS_COUNT; class ++) {
             missing -= cell->present[class];
         }
@@ -116,7 +121,8 @@ static void count_workers(struct plan *plan, struct roster *roster, size_t index
     for (size_t i = 0; endpoint->conf != NULL && i < endpoint->worker_count; i++) {
         const struct roster_worker *worker = &endpoint->workers[i];
         size_t a = table_index(&roster->agents, slice_of(worker->agent));
-        if (a < roster->agents.count && !roster_agent_at(roster, a)->is_gone) {
+        if (a < roster->agents.count && !roster_agent_at(roster, a)->is_gone &&
+            !podplan_skips(endpoint, roster, roster_agent_at(roster, a), worker)) {
             count_worker(plan, roster, index, a, worker);
             endpoint->by_state[worker->state]++;
         }
@@ -182,6 +188,10 @@ static int64_t count_present(const struct plan *plan, size_t index)
 static int64_t count_starting(const struct plan *plan, const struct roster *roster, size_t index)
 {
     bool is_fresh = roster->now_ms - roster_endpoint_at(roster, index)->grown_ms < REPORT_MS;
+    if (roster_endpoint_at(roster, index)->is_clustered) {
+        return sum_of(plan, index, PLACE_STARTING) +
+               podplan_starting(roster_endpoint_at(roster, index));
+    }
     return sum_of(plan, index, PLACE_STARTING) +
            (is_fresh ? sum_of(plan, index, PLACE_MISSING) : 0);
 }
@@ -262,7 +272,7 @@ static struct scale_input input_of(const struct plan *plan, const struct roster 
         .running = endpoint->counts.running,
         .starting = count_starting(plan, roster, index),
         .idle = sum_of(plan, index, PLACE_IDLE) + sum_of(plan, index, PLACE_WARM) + expired,
-        .busy = sum_of(plan, index, PLACE_BUSY),
+        .busy = sum_of(plan, index, PLACE_BUSY) + endpoint->pods_old_busy,
         .unhealthy = sum_of(plan, index, PLACE_UNHEALTHY),
         .expired = expired,
         .rate = load->rate,
@@ -303,7 +313,7 @@ static struct scale_decision decide(struct plan *plan, struct roster *roster, si
     if (endpoint->conf == NULL) {
         return (struct scale_decision){0, SCALE_KEEP};
     }
-    if (!endpoint->is_read) {
+    if (!endpoint->is_read || !podplan_is_known(roster, endpoint)) {
         return (struct scale_decision){sum_of(plan, index, PLACE_MISSING), SCALE_UNKNOWN};
     }
     measure(roster, endpoint);
@@ -368,10 +378,12 @@ static void note_reason(const struct plan *plan, struct roster_endpoint *endpoin
                                .starting = in->starting,
                                .is_pulling = endpoint->by_state[WORKER_PULLING] > 0 &&
                                              endpoint->by_state[WORKER_STARTING] == 0,
+                               .trouble = endpoint->trouble,
                                .breaker = in->breaker,
                                .is_low_only = in->queued > 0 && in->waiting == 0,
                                .needs_gpu = endpoint->conf->gpu_count > 0,
-                               .has_machine = place_fits_somewhere(&plan->place, index)};
+                               .has_machine = endpoint->is_clustered ||
+                                              place_fits_somewhere(&plan->place, index)};
     endpoint->reason = reason(&why);
 }
 
@@ -383,12 +395,15 @@ static void note_results(struct plan *plan, struct roster *roster)
         bool is_needed = endpoint->waiting > 0;
         endpoint->grown_ms =
             result->placed > endpoint->placed ? roster->now_ms : endpoint->grown_ms;
-        endpoint->placed = result->placed;
-        endpoint->throttled = endpoint->decision.want - result->placed;
+        endpoint->placed = podplan_is_decided(endpoint)
+                               ? endpoint->pods_wanted + endpoint->pods_old_busy
+                               : result->placed;
+        endpoint->throttled = endpoint->decision.want - endpoint->placed;
         endpoint->throttled -= is_needed ? 0 : result->given_up; /* a warm one gone is no loss */
         if (endpoint->conf != NULL && endpoint->is_read) {
             note_reason(plan, endpoint, e);
         }
+        podplan_note(plan, roster, e);
     }
 }
 
@@ -400,7 +415,7 @@ size_t plan_wishes(const struct plan *plan, const struct roster *roster, size_t 
     for (size_t e = 0; e < roster->endpoints.count; e++) {
         int64_t wish = place_cell(&plan->place, e, agent)->wish;
         struct slice id = slice_of(roster->endpoints.items[e]->id);
-        if (wish > 0) {
+        if (wish > 0 || podplan_is_of(roster, agent, id)) {
             wishes[count++] = (struct roster_wish){{slice_dup(id), id.len}, wish};
         }
     }

@@ -14,7 +14,8 @@ struct plan {
 void plan_make(struct plan *plan, struct roster *roster);
 void plan_done(struct plan *plan);
 AUTO_DEFINE_EMBEDDED(plan_done, struct plan)
-/* The new wishes of one agent, without zeros; *ret_wishes is the caller's. */
+/* The new wishes of one agent, *ret_wishes is the caller's. Zeros are left out, save for the
+ * endpoint of a pod, whose agent takes silence for a one. */
 size_t plan_wishes(const struct plan *plan, const struct roster *roster, size_t agent,
                    struct roster_wish **ret_wishes);
 

@@ -14,7 +14,13 @@ static_assert(COUNT_OF(names) == REASON_COUNT, "each reason has a name");
 
 static enum reason starting(const struct reason_input *in)
 {
-    return in->is_pulling ? REASON_IMAGE_PULLING : REASON_STARTING;
+    static const enum reason of_trouble[] = {
+        [POD_FINE] = REASON_STARTING,       [POD_PULLING] = REASON_IMAGE_PULLING,
+        [POD_NO_ROOM] = REASON_NO_CAPACITY, [POD_NO_GPU] = REASON_NO_COMPATIBLE_GPU,
+        [POD_CRASHING] = REASON_CRASH_LOOP,
+    };
+    ensure((size_t)in->trouble < COUNT_OF(of_trouble));
+    return in->is_pulling ? REASON_IMAGE_PULLING : of_trouble[in->trouble];
 }
 
 static enum reason without_worker(const struct reason_input *in)

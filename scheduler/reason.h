@@ -4,6 +4,7 @@
 
 #include "base/slice.h"
 #include "breaker.h"
+#include "pods.h"
 
 enum reason {
     REASON_WAITING_TURN,
@@ -19,8 +20,9 @@ enum reason {
 
 struct reason_input {
     int64_t max, want, placed;
-    int64_t ready, starting; /* workers */
-    bool is_pulling;         /* those that start wait for their image */
+    int64_t ready, starting;  /* workers */
+    bool is_pulling;          /* those that start wait for their image */
+    enum pod_trouble trouble; /* of those that start; POD_FINE where Kubernetes is not used */
     enum breaker breaker;
     bool is_low_only; /* all that waits is of low priority */
     bool needs_gpu;

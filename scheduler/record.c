@@ -36,6 +36,28 @@ static void record_stats(struct gather *gather, const struct roster_endpoint *en
     }
 }
 
+/* The last words of a container are known to Kubernetes, not to the agent beside it. */
+static void record_crash(struct gather *gather, const struct roster *roster,
+                         struct roster_endpoint *endpoint)
+{
+    if (endpoint->trouble != POD_CRASHING ||
+        (endpoint->said_told != NULL &&
+         strcmp(endpoint->said_told, endpoint->troubled->said) == 0)) {
+        return;
+    }
+    free(endpoint->said_told);
+    endpoint->said_told = xstrdup(endpoint->troubled->said);
+    AUTO_STR key = xasprintf("mr:{%s}:crash", endpoint->item.id);
+    AUTO_STR now = xasprintf("%" PRId64, roster->now_ms);
+    const struct slice set[] = {SLICE("HSET"),  slice_of(key),
+                                SLICE("said"),  slice_of(endpoint->said_told),
+                                SLICE("agent"), slice_of(endpoint->troubled->item.id),
+                                SLICE("at"),    slice_of(now)};
+    store_command(gather->store, gather_add(gather, NULL, NULL), set, COUNT_OF(set),
+                  gather_arrived);
+    gather_read(gather, NULL, NULL, "PEXPIRE %s 86400000", key);
+}
+
 static void remove_lost_workers(struct gather *gather, const struct roster *roster,
                                 const struct roster_endpoint *endpoint)
 {
@@ -65,6 +87,7 @@ void record_apply(struct gather *gather, struct roster *roster)
         struct roster_endpoint *endpoint = roster_endpoint_at(roster, i);
         if (endpoint->is_read) {
             record_stats(gather, endpoint);
+            record_crash(gather, roster, endpoint);
             remove_lost_workers(gather, roster, endpoint);
         }
     }

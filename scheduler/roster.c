@@ -22,6 +22,7 @@ static void endpoint_destroy(struct table_item *item)
     endpoint_free(endpoint->conf);
     free(endpoint->workers);
     free(endpoint->head_low);
+    free(endpoint->said_told);
     free(endpoint);
 }
 

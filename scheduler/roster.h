@@ -9,6 +9,7 @@
 #include "gather.h"
 #include "load.h"
 #include "place.h"
+#include "pods.h"
 #include "queue/endpoint.h"
 #include "reason.h"
 #include "scale.h"
@@ -54,7 +55,16 @@ struct roster_endpoint {
     size_t worker_count, worker_cap;
     struct roster_probe probes[ROSTER_PROBES_MAX];
     size_t probe_count;
+    /* written by drivers/kubernetes.c before the plan, when Kubernetes runs it */
+    bool is_clustered;
+    char release[16];               /* what its pods shall be labelled with */
+    int64_t pods_asked, pods_there; /* of that release: asked for so far; known */
     /* written by plan.c */
+    int64_t pods_nascent, pods_old_busy; /* see podplan.c */
+    int64_t pods_wanted;                 /* of that release; -1: it is not known */
+    enum pod_trouble trouble;            /* the worst of its pods */
+    const struct pod *troubled;          /* that one; valid in the round */
+    char *said_told;                     /* owned; what was kept last of a crash; NULL */
     struct scale_input input;
     struct scale_decision decision;
     struct load load;
@@ -96,6 +106,7 @@ typedef void (*roster_fn)(struct roster *roster, enum err err);
 
 struct roster {
     struct table endpoints, agents;
+    struct pods *pods;                   /* of a driver; NULL: Kubernetes is not used */
     int64_t now_ms;                      /* Redis time of this tick */
     struct slice types[PLACE_TYPES_MAX]; /* names of the cards there are; parts of agents' texts */
     bool is_slice[PLACE_TYPES_MAX];      /* cards of the type are parts of a card */

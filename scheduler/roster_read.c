@@ -329,7 +329,7 @@ static void wishes_arrived(void *target, const struct reply *reply)
     for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
         struct slice id = reply_slice(reply_at(reply, i));
         int64_t wish = reply_int(reply_at(reply, i + 1), 0);
-        if (endpoint_id_is_valid(id) && wish > 0) {
+        if (endpoint_id_is_valid(id) && wish >= 0) { /* 0: of a pod */
             wishes[count++] =
                 (struct roster_wish){{slice_dup(id), id.len}, wish < WISH_MAX ? wish : WISH_MAX};
         }

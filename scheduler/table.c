@@ -106,3 +106,14 @@ void table_drop_unlisted(struct table *table)
     }
     table->count = kept;
 }
+
+void table_remove(struct table *table, struct slice id)
+{
+    size_t at = table_index(table, id);
+    if (at < table->count) {
+        drop(table, table->items[at]);
+        table->count--;
+        memmove(table->items + at, table->items + at + 1,
+                (table->count - at) * sizeof(*table->items));
+    }
+}

@@ -31,5 +31,6 @@ size_t table_index(const struct table *table, struct slice id); /* table->count 
 struct table_item *table_list(struct table *table, struct slice id);
 void table_unlist_all(struct table *table);
 void table_drop_unlisted(struct table *table);
+void table_remove(struct table *table, struct slice id); /* harmless when absent */
 
 #endif

@@ -22,6 +22,23 @@ static void tick_apply(struct tick *tick, const struct plan *plan);
 static void tick_applied(struct gather *gather);
 static void tick_finish(struct tick *tick, enum err err);
 
+static void on_cluster_change(void *arg)
+{
+    tick_wake(arg);
+}
+
+static void start_kubernetes(struct tick *tick, const struct tick_config *config)
+{
+    if (config->kubernetes != NULL) {
+        struct kubernetes_config kubernetes = *config->kubernetes;
+        kubernetes.loop = config->loop;
+        kubernetes.leader = config->leader;
+        kubernetes.on_change = on_cluster_change;
+        kubernetes.arg = tick;
+        tick->kubernetes = kubernetes_new(&kubernetes);
+    }
+}
+
 void tick_init(struct tick *tick, const struct tick_config *config)
 {
     *tick = (struct tick){.loop = config->loop,
@@ -31,6 +48,7 @@ void tick_init(struct tick *tick, const struct tick_config *config)
                           .arg = config->arg,
                           .gap_ms = TICK_WAKE_MS};
     roster_init(&tick->roster, config->loop, config->store);
+    start_kubernetes(tick, config);
     sweep_init(&tick->sweep, config->loop, config->store, config->bus);
     gather_init(&tick->writes, config->store);
 }
@@ -91,6 +109,9 @@ static void tick_decide(struct roster *roster, enum err err)
         tick_finish(tick, err);
         return;
     }
+    if (tick->kubernetes != NULL) {
+        kubernetes_look(tick->kubernetes, roster);
+    }
     AUTO(plan_done) struct plan plan;
     plan_make(&plan, roster);
     tick_apply(tick, &plan);
@@ -105,6 +126,9 @@ static void tick_apply(struct tick *tick, const struct plan *plan)
     struct slots_round round = {tick->leader->epoch, loop_now_ms(tick->loop)};
     gather_begin(&tick->writes, tick_applied);
     tick->changes = slots_apply(&round, &tick->writes, &tick->roster, plan);
+    if (tick->kubernetes != NULL) {
+        tick->changes += kubernetes_apply(tick->kubernetes, &tick->roster);
+    }
     record_apply(&tick->writes, &tick->roster);
     for (size_t i = 0; i < tick->roster.endpoints.count; i++) {
         decision_record(&tick->writes, &tick->roster, roster_endpoint_at(&tick->roster, i));
@@ -140,6 +164,7 @@ static void tick_finish(struct tick *tick, enum err err)
 
 void tick_done(struct tick *tick)
 {
+    kubernetes_free(tick->kubernetes);
     timer_stop(&tick->timer);
     gather_done(&tick->writes);
     sweep_done(&tick->sweep);

@@ -5,6 +5,7 @@
 #define SCHEDULER_TICK_H
 
 #include "base/metrics.h"
+#include "drivers/kubernetes.h"
 #include "drivers/slots.h"
 #include "leader.h"
 #include "sweep.h"
@@ -19,6 +20,7 @@ struct tick {
     struct loop *loop;
     struct store *store;
     const struct leader *leader;
+    struct kubernetes *kubernetes; /* owned; NULL: not used */
     void (*on_refused)(void *arg);
     void *arg;
     struct sweep sweep;
@@ -39,7 +41,8 @@ struct tick_config {
     struct store *store;
     struct bus *bus;
     const struct leader *leader;
-    void (*on_refused)(void *arg); /* a younger leader exists */
+    const struct kubernetes_config *kubernetes; /* its settings; NULL: it is not used */
+    void (*on_refused)(void *arg);              /* a younger leader exists */
     void *arg;
 };
 

@@ -21,6 +21,7 @@
 #include "label.h"
 #include "net/fetch.h"
 #include "plane.h"
+#include "pod.h"
 #include "pull.h"
 #include "runtime.h"
 #include "spool.h"
@@ -46,7 +47,8 @@ static char *describe(const struct agent *agent)
     buf_put_json_str(&out, slice_of(agent->host));
     buf_printf(&out, ",\"machine\":\"%s\"", agent->machine);
     buf_printf(&out, ",\"slots\":%lld,\"pid\":%d,\"version\":\"" MILLRACE_VERSION "\",",
-               agent->is_stopping ? 0LL : (long long)agent->config.slots, (int)getpid());
+               agent->is_stopping || agent->pod != NULL ? 0LL : (long long)agent->config.slots,
+               (int)getpid());
     cards_put_json(agent->cards, &out);
     buf_put_str(&out, ",\"labels\":");
     labels_put_json(agent->config.labels, &out);
@@ -54,6 +56,9 @@ static char *describe(const struct agent *agent)
     cache_put_json(&agent->cache, &out);
     buf_put_str(&out, ",\"lb\":");
     gate_put_json(agent->gate, &out);
+    if (agent->pod != NULL) {
+        pod_put_json(agent->pod, &out);
+    }
     buf_put_char(&out, '}');
     return buf_take_str(&out);
 }
@@ -185,6 +190,11 @@ static bool open_doors(struct agent *agent)
                   log_quote(buf_slice(&problem)));
         return false;
     }
+    if (agent->config.pod != NULL &&
+        pod_new(agent, agent->config.pod, &agent->pod, &problem) != ERR_OK) {
+        log_error("pod.no_start", "problem=%s", log_quote(buf_slice(&problem)));
+        return false;
+    }
     return true;
 }
 
@@ -234,6 +244,9 @@ static void on_booted(struct agent *agent)
     boot_free(agent->boot);
     agent->boot = NULL;
     agent->is_booted = true;
+    if (agent->pod != NULL) {
+        (void)group_new(agent, slice_of(agent->config.pod->endpoint));
+    }
     beat_start(agent);
 }
 
@@ -274,11 +287,12 @@ static void beat_due(struct timer *timer)
     }
 }
 
+/* A pod is there to serve its endpoint: it does until it is told not to. */
 static bool take_wishes(struct agent *agent, const struct reply *reply)
 {
     bool is_changed = false;
     list_each (at, &agent->groups) {
-        container_of(at, struct group, link)->wished = 0;
+        container_of(at, struct group, link)->wished = agent->pod != NULL;
     }
     for (size_t i = BEAT_WISHES; i + 1 < reply_count(reply); i += 2) {
         struct slice ep = reply_slice(reply_at(reply, i));
@@ -287,7 +301,7 @@ static bool take_wishes(struct agent *agent, const struct reply *reply)
             continue;
         }
         struct group *group = agent_group(agent, ep);
-        if (group == NULL && wanted > 0) {
+        if (group == NULL && wanted > 0 && agent->pod == NULL) {
             group = group_new(agent, ep);
         }
         if (group != NULL) {
@@ -298,7 +312,7 @@ static bool take_wishes(struct agent *agent, const struct reply *reply)
         struct group *group = container_of(at, struct group, link);
         is_changed = is_changed || group->wanted != group->wished;
         group->wanted = group->wished;
-        if (group_is_idle(group)) {
+        if (group_is_idle(group) && agent->pod == NULL) {
             group_free(group);
         }
     }
@@ -400,6 +414,7 @@ static void goodbye_over(struct timer *timer)
 
 void agent_check_stopped(struct agent *agent)
 {
+    pod_check(agent->pod);
     if (!agent->is_stopping || agent_slot_count(agent) > 0 || !cards_are_idle(agent->cards) ||
         store_call_is_waiting(&agent->goodbye_call)) {
         return;
@@ -467,6 +482,7 @@ void agent_free(struct agent *agent)
     }
     cards_free(agent->cards);
     plane_close(agent->plane);
+    pod_close(agent->pod);
     gate_close(agent->gate);
     bus_close(agent->bus);
     guard_done(&agent->guard);

@@ -23,6 +23,8 @@ struct cards_config;
 struct fetcher;
 struct gate;
 struct plane;
+struct pod;
+struct pod_config;
 struct pulls;
 struct runtime;
 struct group;
@@ -43,7 +45,8 @@ struct agent_config {
     const char *container_runtime;               /* see runtime.h */
     const struct config_strings *container_args; /* more arguments for each `run` */
     uint64_t pull_timeout_ms;
-    uint64_t lb_grace_ms; /* for WebSockets whose worker is to go */
+    uint64_t lb_grace_ms;         /* for WebSockets whose worker is to go */
+    const struct pod_config *pod; /* of a Kubernetes pod; NULL: of a machine */
 };
 
 struct agent {
@@ -56,6 +59,7 @@ struct agent {
     struct gate *gate;
     struct fetcher *fetcher; /* to the HTTP servers of `server` handlers */
     struct plane *plane;
+    struct pod *pod; /* NULL: the agent of a machine */
     struct reaper *reaper;
     struct runtime *runtime; /* of containers */
     struct pulls *pulls;     /* of images */

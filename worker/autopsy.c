@@ -70,6 +70,7 @@ static const char *cause_of(const struct autopsy *autopsy, const struct autopsy_
            : autopsy->kind == AUTOPSY_NO_RESULT ? "no_result"
            : autopsy->kind == AUTOPSY_DROPPED   ? "dropped"
            : autopsy->kind == AUTOPSY_ENDED     ? "ended_by_agent"
+           : autopsy->how != NULL               ? "container_ended"
            : autopsy->signal != 0               ? "signal"
                                                 : "exit";
 }
@@ -82,6 +83,12 @@ static void put_head(const struct autopsy *autopsy, struct buf *out)
     }
     if (autopsy->kind == AUTOPSY_DROPPED) {
         buf_put_str(out, "worker lost: its process lives, but does not work on the job");
+        return;
+    }
+    if (autopsy->how != NULL) {
+        buf_printf(out, "worker lost: %s%s",
+                   autopsy->kind == AUTOPSY_ENDED ? "its agent had to end its process: " : "",
+                   autopsy->how);
         return;
     }
     buf_put_str(out, autopsy->kind == AUTOPSY_ENDED

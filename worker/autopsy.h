@@ -22,6 +22,7 @@ struct autopsy {
     enum autopsy_kind kind;
     int exit_code, signal; /* -1 and 0: not that */
     int oom;               /* 1 killed by the kernel for want of memory, 0 not, -1 not known */
+    const char *how;       /* all that is known of the end of one that is no child; NULL */
     struct slice tail;     /* last lines of output, clean */
     const char *worker;
     int64_t attempt;

@@ -53,6 +53,10 @@ static bool is_from_outside(const struct slot *slot, const struct process_end *e
 void crash_report_end(struct slot *slot, const struct process_end *end)
 {
     AUTO(buf_done) struct buf text = BUF_INIT;
+    if (end->how != NULL) { /* Kubernetes knows more, and tells the scheduler */
+        report(slot, SLICE_NONE, false);
+        return;
+    }
     process_end_text(end, &text);
     size_t len = text.len;
     (void)buf_put_str(&text, ": ");

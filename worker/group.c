@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cards.h"
+#include "pod.h"
 #include "slot.h"
 
 #define CONF_RETRY_MS 1000
@@ -132,7 +133,9 @@ static void conf_read(struct store_call *call, enum err err, const struct reply 
 
 static int64_t wish(const struct group *group)
 {
-    return group->endpoint == NULL || group->agent->is_stopping ? 0 : group->wanted;
+    const struct agent *agent = group->agent;
+    bool is_leaving = agent->is_stopping || (agent->pod != NULL && pod_is_leaving(agent->pod));
+    return group->endpoint == NULL || is_leaving ? 0 : group->wanted;
 }
 
 static bool is_counted(const struct slot *slot)
@@ -178,8 +181,12 @@ static bool is_outdated(const struct slot *slot)
            !cards_are_well(slot->group->agent->cards, slot->cards, slot->card_count);
 }
 
+/* A pod keeps its image: it is the scheduler that replaces it. */
 static void replace_outdated(struct group *group)
 {
+    if (group->agent->pod != NULL) {
+        return;
+    }
     list_each_safe (at, &group->slots) {
         struct slot *slot = container_of(at, struct slot, link);
         if (group->endpoint != NULL && slot->fate == FATE_STAY && is_outdated(slot)) {

@@ -4,6 +4,7 @@
 #include "launch.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,11 +13,24 @@
 #include "container.h"
 #include "env.h"
 #include "plane.h"
+#include "pod.h"
 #include "runtime.h"
 #include "server.h"
 
+/* The handler of a pod has been given both before it was started. */
+static void pod_identity(struct slot *slot)
+{
+    const struct agent_config *config = &slot->group->agent->config;
+    (void)snprintf(slot->worker, sizeof(slot->worker), "%s", config->id);
+    (void)snprintf(slot->token, sizeof(slot->token), "%s", config->pod->token);
+}
+
 void launch_identity(struct slot *slot)
 {
+    if (slot->group->agent->pod != NULL) {
+        pod_identity(slot);
+        return;
+    }
     char random[7];
     char *out = slot->worker;
     for (const char *at = slot->group->agent->config.id; *at != '\0'; at++) {
@@ -242,6 +256,10 @@ enum err launch_process(struct slot *slot, const char *image, struct buf *proble
         if (slot->server == NULL) {
             return ERR_IN_USE;
         }
+    }
+    if (slot->group->agent->pod != NULL) {
+        slot->process = pod_start_process(slot->group->agent->pod);
+        return ERR_OK;
     }
     if (image != NULL) {
         prepare_container(slot, image, &launch);

@@ -44,6 +44,7 @@ void lost_process(struct slot *slot, const struct process_end *end)
         .exit_code = end->exit_code,
         .signal = end->signal,
         .oom = end->oom,
+        .how = end->how,
         .tail = buf_slice(&tail),
     };
     while (!list_is_empty(&slot->jobs)) {

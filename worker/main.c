@@ -10,10 +10,14 @@
 #include "fitness.h"
 #include "label.h"
 #include "net/exporter.h"
+#include "pod.h"
 #include "queue/role.h"
 #include "runtime.h"
+#include "slot.h"
 
 #define PROGRAM "millrace-worker"
+#define POD_UID_MIN 16
+#define POD_UID_MAX 48
 
 struct settings {
     struct role role;
@@ -29,6 +33,8 @@ struct settings {
     const char *gpu; /* for --check-gpu */
     bool check_gpu, json;
     int64_t lb_grace_ms;
+    bool is_pod;
+    struct pod_config pod;
 };
 
 #define CARD_OPTIONS 8
@@ -120,11 +126,66 @@ static void put_image_options(struct settings *settings, struct config_option *o
     memcpy(out, options, sizeof(options));
 }
 
+#define POD_OPTIONS 5
+
+static void put_pod_options(struct settings *settings, struct config_option *out)
+{
+    const struct config_option options[POD_OPTIONS] = {
+        {.name = "pod",
+         .kind = CONFIG_FLAG,
+         .target = &settings->is_pod,
+         .help = "serve the handler container of this Kubernetes pod instead of starting handlers"},
+        {.name = "endpoint",
+         .kind = CONFIG_STRING,
+         .target = &settings->pod.endpoint,
+         .argument = "ID",
+         .help = "with --pod: the endpoint that is served"},
+        {.name = "pod-uid",
+         .kind = CONFIG_STRING,
+         .target = &settings->pod.token,
+         .argument = "UID",
+         .help = "with --pod: its uid, the token of its handler"},
+        {.name = "pod-listen",
+         .kind = CONFIG_HOST_PORT,
+         .target = &settings->pod.listen,
+         .argument = "HOST:PORT",
+         .fallback = "0.0.0.0:8102",
+         .help = "with --pod: where the kubelet's probes and hooks are answered"},
+        {.name = "plane-port",
+         .kind = CONFIG_INT,
+         .target = &settings->pod.plane_port,
+         .argument = "PORT",
+         .fallback = "8101",
+         .min = 1,
+         .max = 65535,
+         .help = "with --pod: where the handler asks for jobs, on 127.0.0.1"},
+    };
+    memcpy(out, options, sizeof(options));
+}
+
+/* The name becomes the worker's, the uid its token. */
+static void check_pod(const struct settings *settings)
+{
+    const char *endpoint = settings->pod.endpoint, *uid = settings->pod.token;
+    const char *name = settings->role.node_id;
+    if (endpoint == NULL || !endpoint_id_is_valid(slice_of(endpoint))) {
+        role_refuse(PROGRAM, "endpoint", endpoint != NULL ? endpoint : "",
+                    "--pod needs the id of an endpoint");
+    }
+    if (uid == NULL || strlen(uid) < POD_UID_MIN || strlen(uid) > POD_UID_MAX) {
+        role_refuse(PROGRAM, "pod-uid", uid != NULL ? uid : "",
+                    "--pod needs the pod's uid, 16 to 48 bytes");
+    }
+    if (strlen(name) > WORKER_ID_MAX) {
+        role_refuse(PROGRAM, "node-id", name, "with --pod at most 63 bytes");
+    }
+}
+
 #define BASE_OPTIONS 6
 
 static void load(struct settings *settings, int argc, char **argv)
 {
-    struct config_option options[BASE_OPTIONS + CARD_OPTIONS + IMAGE_OPTIONS] = {
+    struct config_option options[BASE_OPTIONS + CARD_OPTIONS + IMAGE_OPTIONS + POD_OPTIONS] = {
         {.name = "slots",
          .kind = CONFIG_INT,
          .target = &settings->slots,
@@ -168,6 +229,7 @@ static void load(struct settings *settings, int argc, char **argv)
     };
     put_card_options(settings, options + BASE_OPTIONS);
     put_image_options(settings, options + BASE_OPTIONS + CARD_OPTIONS);
+    put_pod_options(settings, options + BASE_OPTIONS + CARD_OPTIONS + IMAGE_OPTIONS);
     const struct config_spec spec = {
         .program = PROGRAM,
         .summary = "Runs the handler processes of one machine.",
@@ -203,6 +265,9 @@ static void check_labels(const struct settings *settings)
 static struct gpu_source *read_gpus(const struct settings *settings, struct gpus *gpus)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
+    if (settings->is_pod) {
+        return NULL; /* they are the handler's, and in its container */
+    }
     if (settings->fake_gpus == NULL) {
         return source_nvml(gpus);
     }
@@ -286,7 +351,10 @@ static int serve(const struct settings *settings, const struct cards_config *car
         .id = settings->role.node_id,
         .redis_url = settings->role.redis,
         .guard = settings->role.guard,
-        .slots = settings->slots >= 0 ? settings->slots : default_slots(cards->gpus),
+        .slots = settings->is_pod       ? 1
+                 : settings->slots >= 0 ? settings->slots
+                                        : default_slots(cards->gpus),
+        .pod = settings->is_pod ? &settings->pod : NULL,
         .run = run_id,
         .keeper = keeper,
         .cards = cards,
@@ -313,6 +381,9 @@ int main(int argc, char **argv)
     settings.role.node_id = host_id();
     load(&settings, argc, argv);
     check_labels(&settings);
+    if (settings.is_pod) {
+        check_pod(&settings);
+    }
     const struct keeper_config kept = {mark, settings.runtime, run_id};
     enum err err = keeper_start(&kept, &keeper); /* before anything it must not inherit */
     if (err != ERR_OK) {

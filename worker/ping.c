@@ -87,6 +87,7 @@ void ping_request(struct slot *slot, struct http_request *request, const struct 
     (void)url_param(url, "job_id", &ids);
     (void)url_param(url, "runpod_version", &version);
     (void)url_param(url, "status", &status);
+    slot->has_pinged = true;
     if (slice_is(buf_slice(&status), "unhealthy")) {
         (void)url_param(url, "reason", &reason);
         log_warn("worker.unhealthy", "worker=%s reason=%s", slot->worker,

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "ping.h"
+#include "pod.h"
 #include "post.h"
 #include "slot.h"
 #include "stop.h"
@@ -17,6 +18,7 @@
 
 #define REFUSE_MS 1000
 #define REFUSE_SPREAD_MS 4000
+#define PAUSE_MS 500
 
 struct plane {
     struct agent *agent;
@@ -114,6 +116,21 @@ static void refuse(const struct plane *plane, struct http_request *request, int 
                        REFUSE_MS + (status == 401 ? random % REFUSE_SPREAD_MS : 0));
 }
 
+/* The handler of a pod runs whether it is wanted or not, and comes back with the same name: while
+ * it is not served there is nothing for it to do, and nothing that it brings is of use. */
+static bool is_paused(const struct plane *plane, const struct slot *slot,
+                      const struct http_request *request)
+{
+    struct pod *pod = plane->agent->pod;
+    if (pod == NULL || (slot != NULL && !has_token(request, slot))) {
+        return false;
+    }
+    if (slot != NULL) {
+        pod_heard(pod);
+    }
+    return slot == NULL || !pod_is_up(pod);
+}
+
 static void on_head(struct http_request *request, void *arg)
 {
     const struct plane *plane = arg;
@@ -127,7 +144,10 @@ static void on_head(struct http_request *request, void *arg)
         return;
     }
     struct slot *slot = find_slot(plane, &url);
-    if (slot == NULL || !has_token(request, slot)) {
+    if (is_paused(plane, slot, request)) {
+        int status = request->method == HTTP_GET ? 204 : 200;
+        plane_answer_later(plane->agent->loop, request, status, PAUSE_MS);
+    } else if (slot == NULL || !has_token(request, slot)) {
         refuse(plane, request, 401);
     } else if (request->method != route->method) {
         refuse(plane, request, 405);
@@ -165,7 +185,8 @@ enum err plane_new(struct agent *agent, struct plane **ret_plane)
     struct plane *plane = xcalloc(1, sizeof(*plane));
     plane->agent = agent;
     plane->server = http_server_new(agent->loop, &config, &handlers, plane);
-    enum err err = http_server_listen(plane->server, "127.0.0.1", 0, &plane->port);
+    int port = agent->config.pod != NULL ? (int)agent->config.pod->plane_port : 0;
+    enum err err = http_server_listen(plane->server, "127.0.0.1", port, &plane->port);
     if (err != ERR_OK) {
         plane_close(plane);
         return err;

@@ -7,7 +7,7 @@
  *
  * What must never happen: a group is signalled after its leader was reaped and its number reused;
  * so the leftovers are killed in the same turn that reaps, and never again. */
-#include "process.h"
+#include "process_base.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,17 +27,14 @@
 
 #define READ_SIZE ((size_t)65536)
 
-struct process {
+struct spawned {
+    struct process base;
     struct child child;
     struct loop *loop;
     struct keeper *keeper;
     uv_pipe_t pipe;
-    struct ring ring;
     struct lines lines;
-    line_fn on_line;
     struct timer kill_timer;
-    process_fn on_end;
-    void *arg;
     char *name, *mark;
     struct process_outside *outside;
     struct process_end end;
@@ -46,9 +43,11 @@ struct process {
     bool is_stopping;
 };
 
+static void spawned_stop(struct process *base, uint64_t grace_ms);
+static void spawned_kill(struct process *base);
 static void process_ended(struct child *child, int wait_status);
 
-static void log_output(const struct process *process, struct slice bytes)
+static void log_output(const struct spawned *process, struct slice bytes)
 {
     while (bytes.len > 0 && log_is_on(LOG_LEVEL_DEBUG)) {
         struct slice line = slice_cut(&bytes, '\n');
@@ -68,22 +67,22 @@ static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *ret_buf)
 
 static void give_line(struct slice line, void *arg)
 {
-    const struct process *process = arg;
-    if (process->on_line != NULL) {
-        process->on_line(line, process->arg);
+    const struct spawned *process = arg;
+    if (process->base.on_line != NULL) {
+        process->base.on_line(line, process->base.arg);
     }
 }
 
-static void take_output(struct process *process, struct slice output)
+static void take_output(struct spawned *process, struct slice output)
 {
-    ring_put(&process->ring, output);
+    ring_put(&process->base.ring, output);
     log_output(process, output);
     lines_feed(&process->lines, output, give_line, process);
 }
 
 static void on_output(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
 {
-    struct process *process = stream->data;
+    struct spawned *process = stream->data;
     if (got < 0) {
         (void)uv_read_stop(stream);
         return;
@@ -93,15 +92,18 @@ static void on_output(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct process *process = handle->data;
-    ring_done(&process->ring);
+    struct spawned *process = handle->data;
+    ring_done(&process->base.ring);
     lines_done(&process->lines);
     free(process->name);
     free(process->mark);
     free(process);
 }
 
-static enum err spawn_child(struct process *process, const struct process_spec *spec, int write_fd,
+static const struct process_ops spawned_ops = {
+    .stop = spawned_stop, .release = spawned_stop, .kill = spawned_kill};
+
+static enum err spawn_child(struct spawned *process, const struct process_spec *spec, int write_fd,
                             struct buf *problem)
 {
     struct spawn spawn = {
@@ -129,7 +131,7 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
         buf_printf(problem, "pipe: %s", strerror(errno));
         return err_from_errno(errno);
     }
-    struct process *process = xcalloc(1, sizeof(*process));
+    struct spawned *process = xcalloc(1, sizeof(*process));
     list_init(&process->child.link);
     enum err err = spawn_child(process, spec, fds[1], problem);
     (void)close(fds[1]);
@@ -146,43 +148,30 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
     process->started_ms = clock_mono_ms();
     process->oom_before = oom_kills();
     process->child.on_end = process_ended;
+    process->base.ops = &spawned_ops;
+    process->base.pid = process->child.pid;
+    process->base.is_up = true;
     keeper_add(spec->keeper, process->child.pid);
     ensure(uv_pipe_init(loop_uv(spec->loop), &process->pipe, 0) == 0);
     process->pipe.data = process;
     ensure(uv_pipe_open(&process->pipe, fds[0]) == 0);
     (void)uv_read_start((uv_stream_t *)&process->pipe, on_alloc, on_output);
     reaper_watch(spec->reaper, &process->child);
-    *ret_process = process;
+    *ret_process = &process->base;
     return ERR_OK;
-}
-
-void process_on_end(struct process *process, line_fn on_line, process_fn fn, void *arg)
-{
-    process->on_line = on_line;
-    process->on_end = fn;
-    process->arg = arg;
-}
-
-pid_t process_pid(const struct process *process)
-{
-    return process->child.pid;
-}
-
-const struct ring *process_output(const struct process *process)
-{
-    return &process->ring;
 }
 
 static void on_grace_over(struct timer *timer)
 {
-    struct process *process = container_of(timer, struct process, kill_timer);
+    struct spawned *process = container_of(timer, struct spawned, kill_timer);
     log_warn("handler.kill", "worker=%s pid=%d reason=\"did not end after SIGTERM\"", process->name,
              (int)process->child.pid);
-    process_kill(process);
+    spawned_kill(&process->base);
 }
 
-void process_stop(struct process *process, uint64_t grace_ms)
+static void spawned_stop(struct process *base, uint64_t grace_ms)
 {
+    struct spawned *process = container_of(base, struct spawned, base);
     uint64_t due_ms = loop_now_ms(process->loop) + grace_ms;
     bool is_sooner = !process->is_stopping || due_ms < process->kill_timer.due_ms;
     if (!process->is_stopping) {
@@ -194,22 +183,23 @@ void process_stop(struct process *process, uint64_t grace_ms)
     }
 }
 
-void process_kill(struct process *process)
+static void spawned_kill(struct process *base)
 {
+    struct spawned *process = container_of(base, struct spawned, base);
     if (process->outside != NULL) {
         process->outside->kill(process->outside);
     } else {
-        process_kill_group(process);
+        process_kill_group(base);
     }
 }
 
-void process_kill_group(struct process *process)
+void process_kill_group(struct process *base)
 {
-    (void)kill(-process->child.pid, SIGKILL);
+    (void)kill(-base->pid, SIGKILL);
 }
 
 /* What the process wrote just before it ended is still in the pipe. */
-static void drain_pipe(struct process *process)
+static void drain_pipe(struct spawned *process)
 {
     static char shared[READ_SIZE];
     uv_os_fd_t fd = -1;
@@ -227,7 +217,7 @@ static void drain_pipe(struct process *process)
 }
 
 /* Each kill that the kernel counts explains one end by SIGKILL (or a shell's 137). */
-static int was_oom(const struct process *process, int wait_status)
+static int was_oom(const struct spawned *process, int wait_status)
 {
     static int64_t explained;
     int64_t before = process->oom_before > explained ? process->oom_before : explained;
@@ -246,7 +236,7 @@ static int was_oom(const struct process *process, int wait_status)
 
 static void process_ended(struct child *child, int wait_status)
 {
-    struct process *process = container_of(child, struct process, child);
+    struct spawned *process = container_of(child, struct spawned, child);
     (void)kill(-child->pid, SIGKILL); /* helpers it left behind, in its group or out of it */
     if (process->mark != NULL) {
         leftovers_kill(process->mark);
@@ -256,7 +246,7 @@ static void process_ended(struct child *child, int wait_status)
     drain_pipe(process);
     lines_flush(&process->lines, give_line, process);
     process->end = (struct process_end){
-        .output = &process->ring,
+        .output = &process->base.ring,
         .exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1,
         .signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
         .oom = was_oom(process, wait_status),
@@ -265,21 +255,63 @@ static void process_ended(struct child *child, int wait_status)
     if (process->outside != NULL) {
         process->outside->clear(process->outside, &process->end);
     } else {
-        process_cleared(process);
+        process_cleared(&process->base);
     }
 }
 
-void process_cleared(struct process *process)
+void process_cleared(struct process *base)
 {
-    if (process->on_end != NULL) {
-        process->on_end(&process->end, process->arg);
+    struct spawned *process = container_of(base, struct spawned, base);
+    if (process->base.on_end != NULL) {
+        process->base.on_end(&process->end, process->base.arg);
     }
     uv_close((uv_handle_t *)&process->pipe, on_closed);
 }
 
+/* ---- of any kind ---- */
+
+void process_on_end(struct process *process, line_fn on_line, process_fn fn, void *arg)
+{
+    process->on_line = on_line;
+    process->on_end = fn;
+    process->arg = arg;
+}
+
+pid_t process_pid(const struct process *process)
+{
+    return process->pid;
+}
+
+bool process_is_up(const struct process *process)
+{
+    return process->is_up;
+}
+
+const struct ring *process_output(const struct process *process)
+{
+    return &process->ring;
+}
+
+void process_stop(struct process *process, uint64_t grace_ms)
+{
+    process->ops->stop(process, grace_ms);
+}
+
+void process_kill(struct process *process)
+{
+    process->ops->kill(process);
+}
+
+void process_release(struct process *process, uint64_t grace_ms)
+{
+    process->ops->release(process, grace_ms);
+}
+
 void process_end_text(const struct process_end *end, struct buf *out)
 {
-    if (end->signal != 0) {
+    if (end->how != NULL) {
+        buf_put_str(out, end->how);
+    } else if (end->signal != 0) {
         buf_printf(out, "signal %d (", end->signal);
         autopsy_put_signal(end->signal, out);
         buf_put_char(out, ')');

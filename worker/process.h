@@ -1,7 +1,8 @@
 /* ONE handler process: spawn, keep the last of its output, signal its group, tell its end.
  *
  * The process leads its own group; when it ends, whatever is left of the group, or carries its mark
- * in the environment, is killed. */
+ * in the environment, is killed. A process that is no child but a container beside this agent is
+ * started by external.h and used by the same functions. */
 #ifndef WORKER_PROCESS_H
 #define WORKER_PROCESS_H
 
@@ -38,6 +39,7 @@ struct process_end {
     int exit_code;             /* -1 when a signal ended it */
     int signal;                /* 0 when it exited */
     int oom;                   /* 1: killed for want of memory, 0: not, -1: not known */
+    const char *how;           /* all that is known of the end of one that is no child; NULL */
     uint64_t lived_ms;
 };
 typedef void (*process_fn)(const struct process_end *end, void *arg);
@@ -47,11 +49,14 @@ enum err process_start(const struct process_spec *spec, struct process **ret_pro
                        struct buf *problem);
 /* on_line gets each line it writes, the last ones just before its end. */
 void process_on_end(struct process *process, line_fn on_line, process_fn fn, void *arg);
-pid_t process_pid(const struct process *process);
+pid_t process_pid(const struct process *process);  /* 0: not known */
+bool process_is_up(const struct process *process); /* false: its container has not started yet */
 const struct ring *process_output(const struct process *process);
 /* SIGTERM to the group, SIGKILL after grace_ms. Repeated calls only shorten the wait. */
 void process_stop(struct process *process, uint64_t grace_ms);
 void process_kill(struct process *process);
+/* It holds nothing and is not needed any more: a child is stopped, a container is left alone. */
+void process_release(struct process *process, uint64_t grace_ms);
 void process_kill_group(struct process *process); /* what is outside lives on */
 void process_cleared(struct process *process);    /* by `outside`: the end is told now */
 /* "exit code 3", "signal 9 (SIGKILL)". */

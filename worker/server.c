@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "gate.h"
+#include "pod.h"
 #include "slot.h"
 
 #define STARTING_MS 200
@@ -49,7 +50,8 @@ static int free_port(void)
 struct server *server_new(struct slot *slot, struct buf *problem)
 {
     int port = (int)slot->group->endpoint->server.port;
-    port = port != 0 ? port : free_port();
+    bool is_pod = slot->group->agent->pod != NULL;
+    port = port != 0 ? port : is_pod ? POD_SERVER_PORT : free_port();
     if (port == 0) {
         buf_put_str(problem, "no port is free for the server");
         return NULL;

@@ -92,7 +92,7 @@ void slot_new(struct group *group)
 static bool give_cards(struct slot *slot)
 {
     size_t count = (size_t)slot->group->endpoint->gpu_count;
-    if (count == 0) {
+    if (count == 0 || slot->group->agent->pod != NULL) { /* those of a pod are its container's */
         return true;
     }
     slot->cards = xcalloc(count, sizeof(*slot->cards));
@@ -135,11 +135,11 @@ static void slot_launch(struct slot *slot)
     slot->has_taken = false;
     slot->has_worked = false;
     slot->is_overdue = false;
-    slot->lists_jobs = false;
+    slot->has_pinged = slot->lists_jobs = false;
     slot->version = slot->group->endpoint->version;
     slot->polled_ms = 0;
     free(steal(slot->image_id));
-    if (slot->group->endpoint->handler == HANDLER_IMAGE) {
+    if (slot->group->endpoint->handler == HANDLER_IMAGE && slot->group->agent->pod == NULL) {
         slot_pull(slot);
     } else {
         slot_start(slot);
@@ -206,7 +206,9 @@ static void slot_start(struct slot *slot)
     if (slot->server != NULL) {
         server_start(slot->server);
     }
-    timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
+    if (process_is_up(slot->process)) {
+        timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
+    }
     log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld", slot->group->ep, slot->worker,
              (int)process_pid(slot->process), (long long)slot->version);
 }
@@ -232,6 +234,14 @@ static void slot_wait(struct slot *slot)
         touch(slot);
     }
     timer_start(loop_of(slot), &slot->timer, CARDS_MS, slot_rested);
+}
+
+void slot_announced(struct slot *slot)
+{
+    if (slot->state == SLOT_STARTING) {
+        slot->born_ms = loop_now_ms(loop_of(slot));
+        timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
+    }
 }
 
 static void slot_said(struct slice line, void *arg)
@@ -384,6 +394,11 @@ void slot_hold_off(struct slot *slot)
     }
 }
 
+static bool is_wanted(const struct slot *slot)
+{
+    return slot->fate == FATE_STAY || slot->fate == FATE_REPLACE;
+}
+
 void slot_stop(struct slot *slot, enum slot_fate fate, uint64_t grace_ms)
 {
     slot->fate = fate;
@@ -393,7 +408,11 @@ void slot_stop(struct slot *slot, enum slot_fate fate, uint64_t grace_ms)
     }
     poll_answer_all(&slot->takes);
     poll_answer_all(&slot->stops);
-    process_stop(slot->process, grace_ms);
+    if (is_wanted(slot) || slot_job_count(slot) > 0) {
+        process_stop(slot->process, grace_ms);
+    } else {
+        process_release(slot->process, grace_ms);
+    }
 }
 
 /* ---- end ---- */
@@ -488,11 +507,10 @@ static void slot_ended(const struct process_end *end, void *arg)
     if (has_crashed && !slot->has_taken) {
         crash_report_end(slot, end);
     }
-    bool is_kept = slot->fate == FATE_STAY || slot->fate == FATE_REPLACE;
-    if (!is_kept || slot->group->endpoint == NULL || slot->group->agent->is_stopping) {
+    if (!is_wanted(slot) || slot->group->endpoint == NULL || slot->group->agent->is_stopping) {
         slot_leave(slot);
-    } else if (slot->crashes > 0) {
-        slot_rest(slot);
+    } else if (slot->crashes > 0 && slot->group->agent->pod == NULL) {
+        slot_rest(slot); /* a pod's container is started after pauses anyway */
     } else {
         slot_launch(slot);
     }

@@ -26,7 +26,7 @@ enum slot_fate {
     FATE_LEAVE    /* the place is given back for certain */
 };
 
-#define WORKER_ID_MAX 60
+#define WORKER_ID_MAX 63
 
 struct server;
 struct slot {
@@ -61,6 +61,7 @@ struct slot {
     struct timer stop_timer;  /* stop.c: what to do about stopped jobs next */
     struct timer doubt_timer; /* lost.c: the polls end, to hear again whether it holds its jobs */
     char *dropped;            /* lost.c: id of the last job that went back because of that, owned */
+    bool has_pinged;          /* its process has */
     bool lists_jobs;          /* a ping has listed one of its jobs: silence about others counts */
     bool waits_for_cards;     /* resting, but not for a crash */
     int *cards;               /* indexes of its GPUs, owned */
@@ -71,6 +72,8 @@ struct slot {
 void slot_new(struct group *group);
 /* Its handler asked for a job. */
 void slot_polled(struct slot *slot);
+/* Its process runs only now; its container had to be fetched and started first. */
+void slot_announced(struct slot *slot);
 /* And was given one. */
 void slot_taken(struct slot *slot);
 /* Whether it may be given jobs now. */

@@ -19,6 +19,7 @@
 
 #define KEPT_CONNECTIONS 64
 #define HEAD_MAX 65536
+#define CA_CACHE_S 60 /* a file of trusted certificates may be replaced */
 
 struct fetcher {
     struct loop *loop;
@@ -211,6 +212,10 @@ static void set_options(struct fetch *fetch, const struct fetch_request *request
     (void)curl_easy_setopt(easy, CURLOPT_NOBODY, strcmp(request->method, "HEAD") == 0 ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->problem);
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+    if (request->ca_file != NULL) {
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
+        (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
+    }
 }
 
 static void fetch_free(struct fetch *fetch)

@@ -34,6 +34,7 @@ struct fetch_request {
     const char *const *headers; /* "Name: value", NULL-terminated; copied */
     struct buf *body;           /* taken; NULL for none */
     bool is_once; /* on a connection of its own: on a kept one that has died curl sends again */
+    const char *ca_file;   /* certificates to trust instead of the system's; NULL. Copied */
     uint64_t timeout_ms;   /* for the whole; 0: none */
     size_t response_max;   /* what is longer is cut, and the connection closed */
     fetch_data_fn on_data; /* takes the body piece by piece instead; NULL: it is kept */

@@ -16,7 +16,7 @@
 static bool is_same(const struct roster_agent *agent, const struct roster_wish *wishes,
                     size_t count)
 {
-    if (agent->wish_count != count) {
+    if (agent->wish_count != count) { /* a pod's only wish may be 0 */
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -60,7 +60,8 @@ size_t slots_apply(const struct slots_round *round, struct gather *gather, struc
     size_t changed = 0;
     for (size_t a = 0; a < roster->agents.count; a++) {
         struct roster_agent *agent = roster_agent_at(roster, a);
-        if (agent->is_gone || !agent->is_known) {
+        bool is_blind = agent->value.is_pod && (roster->pods == NULL || !roster->pods->is_synced);
+        if (agent->is_gone || !agent->is_known || is_blind) {
             continue;
         }
         struct roster_wish *wishes;

@@ -1,7 +1,8 @@
 -- crashed: a handler process has ended before it took a job.
 -- KEYS  1: prefix "mr:{ep}:"
 -- ARGV  1: agent, 2: version of the endpoint document it was started with, 3: how it ended and what it
---       said last (short), 4: '1' when somebody else ended it (a kill, not for want of memory)
+--       said last (short; '': somebody else knows and tells), 4: '1' when somebody else ended it (a kill,
+--       not for want of memory)
 -- Returns: how many starts of that version have died in a row.
 -- Invariant: counts of another version start anew; proven.lua and the scheduler forget them when a start
 -- succeeds. A kill from outside says nothing about a version that has taken a job before; of one that
@@ -15,7 +16,9 @@ if ARGV[4] == '1' and stats[3] == ARGV[2] then
 end
 local deaths = (stats[2] == ARGV[2] and tonumber(stats[1]) or 0) + 1
 redis.call('HSET', P .. 'stats', 'deaths', deaths, 'deathVersion', ARGV[2], 'deathAt', now)
-redis.call('HSET', P .. 'crash', 'said', ARGV[3], 'agent', ARGV[1], 'at', now)
+if ARGV[3] ~= '' then
+    redis.call('HSET', P .. 'crash', 'said', ARGV[3], 'agent', ARGV[1], 'at', now)
+end
 redis.call('PEXPIRE', P .. 'crash', 86400000)
 redis.call('PUBLISH', 'mr:wake', P)
 return deaths

@@ -1,0 +1,257 @@
+"""Image endpoints in Kubernetes: the real scheduler against tests/lib/kube_api.py, whose pods are
+real agents and real SDK handlers (tests/lib/kube_node.py)."""
+
+import json
+import os
+import sys
+import time
+
+import pytest
+
+import processes
+from documents import HANDLERS
+from kube_api import KubeApi
+from kube_node import Cluster
+from millrace_up import wait_for
+
+IMAGE = "registry.test/pod:1"
+COST = "controller.kubernetes.io/pod-deletion-cost"
+
+
+TEMPLATE = {"metadata": {"annotations": {"team": "a"}},
+            "spec": {"tolerations": [{"key": "gpu", "operator": "Exists"}],
+                     "imagePullSecrets": [{"name": "registry"}],
+                     "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
+                     "containers": [{"name": "handler", "volumeMounts": [
+                         {"name": "models", "mountPath": "/models", "readOnly": True}]}]}}
+
+
+class Site:
+    """A cluster with Millrace in it."""
+
+    def __init__(self, tmp_path, fresh_up, env=(), **options):
+        self.api = KubeApi(tmp_path)
+        settings = {"MILLRACE_DRIVER": "kubernetes", "MILLRACE_KUBERNETES_URL": self.api.url,
+                    "MILLRACE_KUBERNETES_TOKEN_FILE": str(self.api.token_file),
+                    "MILLRACE_KUBERNETES_NAMESPACE": self.api.namespace,
+                    "MILLRACE_KUBERNETES_AGENT_IMAGE": "millrace:test", **dict(env)}
+        self.up = fresh_up("--agents", "0", env=settings)
+        mark, value = self.up.mark.split("=")
+        host_env = {mark: value, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+        host_env.update({key: text for key, text in self.up.environment().items()
+                         if key.endswith("SAN_OPTIONS")})
+        command = [sys.executable, str(HANDLERS / "pod.py")]
+        config = {"millrace": {"MILLRACE_REDIS": "unix://%s/redis/redis.sock" % self.up.data}}
+        self.cluster = Cluster(self.api, tmp_path, self.up.build, {IMAGE: command}, config, host_env,
+                               **options)
+
+    def endpoint(self, **settings):
+        handler = {"image": IMAGE, **settings.pop("handler", {})}
+        return self.up.apply({"id": "kube", "name": "kube", "workersMin": 0, "workersMax": 3,
+                              "idleTimeout": 1, "limits": "off", "scalerType": "REQUEST_COUNT",
+                              "scalerValue": 1, "handler": handler, **settings})
+
+    def pods(self):
+        return [pod for pod in self.api.objects.all("pods")
+                if "deletionTimestamp" not in pod["metadata"]]
+
+    def wait_pods(self, count, timeout=40):
+        wait_for(lambda: len(self.pods()) == count, timeout, "%d pods" % count)
+
+    def replicas(self):
+        return sum(d["spec"]["replicas"] for d in self.api.objects.all("deployments"))
+
+    def written(self, verb, kind="pods"):
+        """(name, body) of what the scheduler has written."""
+        return [(entry[2], entry[3]) for entry in self.api.objects.log if entry[:2] == (verb, kind)]
+
+    def thread(self):
+        (pod,) = self.pods()
+        return self.cluster.pods[pod["metadata"]["name"]]
+
+    def scheduler_log(self):
+        return self.up.log("scheduler-0")
+
+    def stop(self):
+        for path in sorted(self.cluster.folder.glob("*.log")):
+            print("---", path.name)
+            print(path.read_text(errors="replace")[-2000:])
+        print(self.scheduler_log()[-4000:])
+        self.cluster.stop()
+        self.api.stop()
+
+
+@pytest.fixture
+def site(tmp_path, fresh_up):
+    made = []
+
+    def make(**options):
+        made.append(Site(tmp_path, fresh_up, **options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
+def test_from_nothing_to_many_and_back(site):
+    """Scales from 0, runs jobs, deletes idle pods by name and never a busy one; the Deployment stays
+    for the next job."""
+    kube = site()
+    endpoint = kube.endpoint()
+    assert kube.pods() == [] and kube.api.objects.all("deployments") == []
+    first = endpoint.runsync({})
+    assert first["status"] == "COMPLETED", first
+    slow = endpoint.run({"sleep": 12})
+    quick = [endpoint.run({"sleep": 0.5}) for _ in range(2)]
+    wait_for(lambda: len(kube.pods()) == 3, 30, "3 pods")
+    assert all(endpoint.wait(job)["status"] == "COMPLETED" for job in quick)
+    busy = endpoint.status(slow)["workerId"]
+    kube.wait_pods(1)  # the idle ones have gone while it works
+    assert kube.pods()[0]["metadata"]["name"] == busy
+    assert endpoint.wait(slow)["output"]["pod"] == busy
+    kube.wait_pods(0)
+    wait_for(lambda: kube.replicas() == 0, 10, "no replicas")
+    made = set(kube.cluster.pods)
+    wait_for(lambda: {name for name, _ in kube.written("delete")} == made, 10, "each deleted by name")
+    assert all(body["preconditions"]["uid"] for _, body in kube.written("delete"))
+    marked = {name for name, body in kube.written("patch")
+              if body["metadata"].get("annotations", {}).get(COST) == "-1000"}
+    assert marked == made  # so whoever was faster, it took the same ones
+    assert kube.api.verbs == {"pods": {"list", "watch", "patch", "delete"},
+                              "deployments": {"list", "watch", "create", "patch"}}
+
+
+def test_deployments_are_valid(site, tmp_path):
+    """Strictly, by the schemas of the oldest Kubernetes with native sidecars and of the newest."""
+    validate = pytest.importorskip("kubernetes_validate")
+    (tmp_path / "template.json").write_text(json.dumps(TEMPLATE))
+    kube = site(env={"MILLRACE_KUBERNETES_POD_TEMPLATE": str(tmp_path / "template.json")})
+    image = "registry.test/missing:1"
+    kube.endpoint(workersMin=1, handler={"image": image})
+    wait_for(lambda: kube.written("create", "deployments"), 20, "a release")
+    kube.endpoint(workersMin=1, gpuCount=2, gpuTypeIds=["NVIDIA L4", "NVIDIA GeForce RTX 4090"],
+                  executionTimeoutMs=7000, type="LOAD_BALANCER", handler={
+                      "image": image, "server": {"healthPath": "/ping", "port": 9000}, "cwd": "/srv",
+                      "command": ["serve", "$(X)"], "env": {"MONEY": "$(HOME)$5"}, "shmSize": 1 << 30,
+                      "volumes": ["/data:/data:ro", "/cache:/cache"]})
+    wait_for(lambda: len(kube.written("create", "deployments")) == 2, 20, "two releases")
+    plain, rich = [body for _, body in kube.written("create", "deployments")]
+    for version in ("1.29", validate.latest_version()):
+        for body in (plain, rich):
+            body.pop("status", None)
+            validate.validate(body, version, strict=True)
+    spec = rich["spec"]["template"]["spec"]
+    (handler,), (agent,) = spec["containers"], spec["initContainers"]
+    assert agent["restartPolicy"] == "Always" and spec["terminationGracePeriodSeconds"] == 67
+    assert handler["resources"]["limits"] == {"nvidia.com/gpu": "2"}
+    assert handler["command"] == ["serve", "$$(X)"]
+    assert {"name": "MONEY", "value": "$$(HOME)$$5"} in handler["env"]
+    assert [m["mountPath"] for m in handler["volumeMounts"]] == ["/dev/shm", "/data", "/cache", "/models"]
+    assert spec["tolerations"] and spec["imagePullSecrets"]
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"]
+    assert term["matchExpressions"] == [{"key": "nvidia.com/gpu.product", "operator": "In", "values": [
+        "NVIDIA-L4", "NVIDIA-GeForce-RTX-4090"]}]
+
+
+def test_cancel_ends_the_container_of_a_handler_that_does_not_hear(site):
+    kube = site()
+    endpoint = kube.endpoint(workersMin=1, workersMax=1)
+    pid = endpoint.runsync({})["output"]["pid"]
+    job = endpoint.run({"block": 300})
+    endpoint.wait(job, "IN_PROGRESS")
+    began = time.monotonic()
+    endpoint.cancel(job)
+    assert not processes.wait_gone([pid], 20), "the handler still holds the card"
+    assert time.monotonic() - began < 15
+    assert endpoint.runsync({})["output"]["pid"] != pid  # same pod, new container
+    assert len(kube.thread().killed) == 1
+
+
+def test_a_job_of_a_container_that_died_goes_back_and_then_fails(site):
+    kube = site()
+    endpoint = kube.endpoint(workersMin=1, workersMax=1, retries=1)
+    job = endpoint.wait(endpoint.run({"die": 3}))
+    assert job["status"] == "FAILED" and "container" in job["error"], job
+    assert endpoint.runsync({})["status"] == "COMPLETED"
+
+
+def test_reasons_of_pods_that_do_not_start(site):
+    kube = site()
+    endpoint = kube.endpoint(handler={"image": "registry.test/missing:1"})
+    job = endpoint.run({})
+    wait_for(lambda: endpoint.status(job).get("reason") == "IMAGE_PULLING", 20, "IMAGE_PULLING")
+    endpoint = kube.endpoint(gpuCount=1)
+    wait_for(lambda: endpoint.status(job).get("reason") == "NO_CAPACITY", 20, "NO_CAPACITY")
+    endpoint = kube.endpoint(gpuCount=0, handler={"env": {"FAIL_START": "no model $(HOME) here"}})
+    wait_for(lambda: endpoint.status(job).get("reason") == "CRASH_LOOP", 30, "CRASH_LOOP")
+    wait_for(lambda: "RuntimeError: no model $(HOME) here" in str(endpoint.status(job)), 10,
+             "its last words")
+    endpoint = kube.endpoint()
+    assert endpoint.wait(job)["status"] == "COMPLETED"
+
+
+def test_release_replaces_idle_pods_at_once_and_busy_ones_after_their_job(site):
+    kube = site()
+    endpoint = kube.endpoint(workersMin=2, workersMax=2, handler={"env": {"RELEASE": "old"}})
+    wait_for(lambda: endpoint.health()["workers"]["idle"] == 2, 30, "two idle")
+    slow = endpoint.run({"sleep": 8})
+    endpoint.wait(slow, "IN_PROGRESS")
+    busy = endpoint.status(slow)["workerId"]
+    old = {pod["metadata"]["name"] for pod in kube.pods()}
+    endpoint = kube.endpoint(workersMin=2, workersMax=2, handler={"env": {"RELEASE": "new"}})
+    wait_for(lambda: {p["metadata"]["name"] for p in kube.pods()} & old == {busy}, 20, "one replaced")
+    assert endpoint.runsync({})["output"]["release"] == "new"
+    assert endpoint.wait(slow)["output"]["release"] == "old"
+    wait_for(lambda: {p["metadata"]["name"] for p in kube.pods()} & old == set(), 20, "all replaced")
+    kube.wait_pods(2)
+    wait_for(lambda: len(kube.api.objects.all("deployments")) == 1, 20, "the old one removed")
+    # what changes no pod template replaces nothing
+    now = {pod["metadata"]["name"] for pod in kube.pods()}
+    kube.endpoint(workersMin=2, workersMax=3, handler={"env": {"RELEASE": "new"}})
+    assert endpoint.runsync({})["status"] == "COMPLETED"
+    assert {pod["metadata"]["name"] for pod in kube.pods()} == now
+    endpoint.delete()
+    kube.wait_pods(0)
+    wait_for(lambda: kube.api.objects.all("deployments") == [], 20, "nothing left")
+
+
+def test_an_api_server_that_fails_in_every_way(site):
+    """Restarts, 410, conflicts, 429, 5xx, dropped watches, a rotated token: jobs end all the same."""
+    kube = site()
+    endpoint = kube.endpoint()
+    kube.api.fail(500, 429)
+    assert endpoint.runsync({})["status"] == "COMPLETED"
+    kube.api.stop()
+    kube.api.rotate_token()
+    job = endpoint.run({"sleep": 0.2})
+    kube.api.objects.forget()
+    kube.api.start()
+    assert endpoint.wait(job)["status"] == "COMPLETED"
+    wait_for(lambda: "kubernetes.relist" in kube.scheduler_log(), 20, "a new list after 410")
+    assert kube.api.unauthorized > 0
+    kube.api.delay = 0.3
+    kube.api.drop_watches()
+    kube.api.fail(409, 409, 503)
+    jobs = [endpoint.run({"sleep": 0.5}) for _ in range(6)]
+    assert all(endpoint.wait(job)["status"] == "COMPLETED" for job in jobs)
+    kube.api.delay = 0
+    kube.wait_pods(0)
+
+
+def test_a_scheduler_that_dies_between_two_calls(site):
+    """Killed again and again while pods come and go: no busy pod is lost, and nothing is left."""
+    kube = site()
+    endpoint = kube.endpoint()
+    slow = endpoint.run({"sleep": 10})
+    endpoint.wait(slow, "IN_PROGRESS")
+    jobs = [endpoint.run({"sleep": 0.3}) for _ in range(4)]
+    for _ in range(3):
+        marked = len(kube.api.objects.log)
+        wait_for(lambda seen=marked: len(kube.api.objects.log) > seen, 20, "a write")
+        old = kube.up.pid("scheduler-0")
+        processes.kill(old)
+        kube.up.wait_restarted("scheduler-0", old)
+    assert all(endpoint.wait(job)["status"] == "COMPLETED" for job in [*jobs, slow])
+    assert endpoint.status(slow).get("retries", 0) == 0
+    kube.wait_pods(0)

@@ -1,0 +1,319 @@
+"""The controllers and the kubelet of a small cluster, on the objects of kube_api.py: pods are real
+processes on this machine, the agent in pod mode and a handler beside it, probed, restarted and
+ended as a kubelet would. All pods share one network, so the ports of each are mapped to free ones.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+from kube_api import Refused
+
+PORTS = {"8101": "plane", "8102": "probes", "8103": "balance", "9100": "metrics"}
+SPEED = 10  # pauses between restarts are so much shorter than a kubelet's
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def rank(pod):
+    """Which pods a ReplicaSet deletes first: on no node, not running, not ready, cheap, young."""
+    meta, status = pod["metadata"], pod["status"]
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
+    cost = int(meta.get("annotations", {}).get("controller.kubernetes.io/pod-deletion-cost", 0))
+    return ("nodeName" in pod["spec"], status.get("phase") == "Running", ready, cost,
+            [-ord(c) for c in meta["creationTimestamp"]])
+
+
+class Container:
+    """One process of a pod."""
+
+    def __init__(self, command, env, folder, name):
+        self.path = folder / (name + ".log")
+        with open(self.path, "ab") as out:
+            self.process = subprocess.Popen(command, env=env, stdout=out, stderr=out,
+                                            stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def end(self, grace):
+        self.signal(signal.SIGTERM)
+        try:
+            self.process.wait(max(grace, 0.1))
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+        self.signal(signal.SIGKILL)
+
+
+class Pod(threading.Thread):
+    def __init__(self, cluster, pod):
+        super().__init__(daemon=True)
+        self.cluster, self.name, self.spec = cluster, pod["metadata"]["name"], pod["spec"]
+        self.uid = pod["metadata"]["uid"]
+        self.ports = {number: free_port() for number in PORTS}
+        self.ports[str(self.server_port())] = free_port()
+        self.agent = self.handler = None
+        self.restarts, self.last, self.killed = 0, None, []
+        self.started_at = None
+
+    def server_port(self):
+        env = {e["name"]: e.get("value") for e in self.spec["containers"][0]["env"]}
+        return env.get("PORT", 8000)
+
+    # ---- objects
+    def object(self):
+        try:
+            found = self.cluster.objects.get("pods", self.name)
+            return found if found["metadata"]["uid"] == self.uid else None
+        except Refused:
+            return None
+
+    def leaving(self):
+        found = self.object()
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+    def report(self, phase, handler, ready=False, message=None):
+        conditions = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                       "message": message} if message else
+                      {"type": "PodScheduled", "status": "True"},
+                      {"type": "Ready", "status": str(ready)}]
+        agent = {"running": {}} if self.agent and self.agent.alive() else {"waiting": {}}
+        status = {"phase": phase, "conditions": conditions,
+                  "initContainerStatuses": [{"name": "agent", "state": agent}],
+                  "containerStatuses": [{"name": "handler", "state": handler, "ready": ready,
+                                         "restartCount": self.restarts,
+                                         "lastState": {"terminated": self.last} if self.last else {}}]}
+        with self.cluster.objects.changed:
+            found = self.object()
+            if found and found["status"] != status:
+                found["status"] = status
+                if not message:
+                    found["spec"]["nodeName"] = "node-0"
+                self.cluster.objects.put("pods", found, "MODIFIED")
+
+    # ---- what containers are given
+    def map_ports(self, text):
+        return re.sub(r"(?<=:)(\d{4})\b", lambda m: str(self.ports.get(m.group(1), m.group(1))), text)
+
+    def environment(self, container):
+        env = {"PATH": os.environ["PATH"], "HOME": "/tmp", **self.cluster.host_env}
+        for source in container.get("envFrom", []):
+            (reference,) = source.values()
+            env.update(self.cluster.config.get(reference["name"], {}) if "configMapRef" in source else {})
+        fields = {"metadata.name": self.name, "metadata.uid": self.uid, "status.podIP": "127.0.0.1"}
+        for item in container.get("env", []):
+            if "valueFrom" in item:
+                env[item["name"]] = fields[item["valueFrom"]["fieldRef"]["fieldPath"]]
+                continue
+            value = re.sub(r"\$\$|\$\((\w+)\)",
+                           lambda m: env[m.group(1)] if m.group(1) else "$", item["value"])
+            if item["name"] in ("PORT", "PORT_HEALTH"):
+                value = str(self.ports.get(value, value))
+            env[item["name"]] = self.map_ports(value)
+        return env
+
+    def http(self, path, timeout):
+        url = "http://127.0.0.1:%d%s" % (self.ports["8102"], path)
+        try:
+            with urllib.request.urlopen(url, timeout=timeout) as reply:
+                return reply.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    # ---- life
+    def run(self):
+        try:
+            if self.schedule() and self.start_agent() and self.pull():
+                self.tend()
+        finally:
+            self.finish()
+
+    def schedule(self):
+        needed = int(self.spec["containers"][0].get("resources", {}).get("limits", {})
+                     .get("nvidia.com/gpu", 0))
+        while not self.leaving():
+            problem = self.cluster.take_cards(self, needed)
+            if problem is None:
+                return True
+            self.report("Pending", {"waiting": {}}, message=problem)
+            time.sleep(0.1)
+        return False
+
+    def start_agent(self):
+        spec = self.spec["initContainers"][0]
+        assert spec["restartPolicy"] == "Always"
+        spool = self.cluster.folder / (self.name + "-spool")
+        command = [self.map_ports(word) for word in spec["command"]]
+        command = [str(self.ports.get(w, w)) if w in PORTS else w for w in command]
+        command = [str(spool) if w == "/var/spool/millrace" else w for w in command]
+        command[0] = str(self.cluster.build / command[0])
+        self.agent = Container(command, self.environment(spec), self.cluster.folder, self.name + "-agent")
+        while self.agent.alive() and self.http("/live", 2) == 0:
+            if self.leaving():
+                return False
+            time.sleep(0.05)
+        return True
+
+    def pull(self):
+        image = self.spec["containers"][0]["image"]
+        while not self.leaving():
+            if image in self.cluster.images:
+                return True
+            reason = self.cluster.pull_reason.get(image, "ErrImagePull")
+            self.report("Pending", {"waiting": {"reason": reason, "message": "no such image: " + image}})
+            time.sleep(0.1)
+        return False
+
+    def start_handler(self):
+        spec = self.spec["containers"][0]
+        command = spec.get("command") or self.cluster.images[spec["image"]]
+        self.handler = Container(command, self.environment(spec), self.cluster.folder,
+                                 self.name + "-handler")
+        self.started_at = time.monotonic()
+        assert spec["lifecycle"]["postStart"]["httpGet"]["path"] == "/started"
+        self.http("/started", 5)
+
+    def note_end(self, reason):
+        code = self.handler.process.returncode
+        lines = self.handler.path.read_text(errors="replace").splitlines()[-20:]
+        self.last = {"exitCode": code if code >= 0 else 128 - code, "reason": reason,
+                     "message": "\n".join(lines)}
+
+    def tend(self):
+        probe = self.spec["containers"][0]["livenessProbe"]
+        failures, again_at, due = 0, 0, 0
+        while not self.leaving():
+            if self.handler and not self.handler.alive():
+                self.note_end("Error")
+                self.handler.signal(signal.SIGKILL)
+                lived = time.monotonic() - self.started_at
+                pause = 0 if self.restarts == 0 else min(10 * 2 ** (self.restarts - 1), 300) / SPEED
+                self.handler, self.restarts = None, 0 if lived > 600 / SPEED else self.restarts + 1
+                again_at, failures = time.monotonic() + pause, 0
+            if self.handler is None and time.monotonic() >= again_at:
+                self.start_handler()
+                due = time.monotonic() + probe["periodSeconds"]
+            if self.handler is None:
+                self.report("Running", {"waiting": {"reason": "CrashLoopBackOff"}})
+            else:
+                self.report("Running", {"running": {}}, self.http("/ready", 2) == 200)
+                if time.monotonic() >= due:
+                    due = time.monotonic() + probe["periodSeconds"]
+                    is_bad = self.http(probe["httpGet"]["path"], probe["timeoutSeconds"]) != 200
+                    failures = failures + 1 if is_bad else 0
+                if failures >= probe["failureThreshold"]:
+                    self.killed.append(time.monotonic())
+                    self.end_handler(probe["terminationGracePeriodSeconds"])
+            time.sleep(0.1)
+
+    def end_handler(self, grace):
+        """preStop and SIGTERM within the grace."""
+        end = time.monotonic() + grace
+        path = self.spec["containers"][0]["lifecycle"]["preStop"]["httpGet"]["path"]
+        self.http(path, grace)
+        self.handler.end(max(end - time.monotonic(), 2))
+
+    def finish(self):
+        grace = self.spec["terminationGracePeriodSeconds"]
+        if self.handler and self.handler.alive():
+            self.end_handler(0 if self.cluster.is_stopping else grace)
+        if self.agent and self.agent.alive():  # a sidecar ends after the main container
+            self.agent.end(1 if self.cluster.is_stopping else 20)
+        self.cluster.give_cards(self)
+        with self.cluster.objects.changed:
+            found = self.object()
+            if found:
+                self.cluster.objects.put("pods", found, "DELETED")
+
+
+class Cluster:
+    """images: name -> command. config: ConfigMaps of the agents."""
+
+    def __init__(self, api, folder, build, images, config, host_env=None, gpus=0):
+        self.api, self.objects, self.folder, self.build = api, api.objects, folder, build
+        self.images, self.config, self.host_env = images, config, host_env or {}
+        self.pull_reason, self.pods, self.is_stopping = {}, {}, False
+        self.gpus, self.given, self.lock = gpus, {}, threading.Lock()
+        self.deleted_by_controller = []
+        self.controller = threading.Thread(target=self.control, daemon=True)
+        self.controller.start()
+
+    def take_cards(self, pod, count):
+        with self.lock:
+            if sum(self.given.values()) + count > self.gpus and count:
+                return "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+            self.given[pod.name] = count
+            return None
+
+    def give_cards(self, pod):
+        with self.lock:
+            self.given.pop(pod.name, None)
+
+    # ---- the Deployment controller and the kubelet's sync loop
+    def control(self):
+        while not self.is_stopping:
+            with self.objects.changed:
+                self.round()
+            time.sleep(0.05)
+
+    def round(self):
+        owners = {d["metadata"]["uid"]: d for d in self.objects.all("deployments")}
+        active = {uid: [] for uid in owners}
+        for pod in self.objects.all("pods"):
+            owner = pod["metadata"]["ownerReferences"][0]["uid"]
+            if "deletionTimestamp" in pod["metadata"]:
+                pass
+            elif owner not in owners:
+                self.objects.delete("pods", pod["metadata"]["name"], {})
+            else:
+                active[owner].append(pod)
+            if pod["metadata"]["name"] not in self.pods:
+                self.pods[pod["metadata"]["name"]] = thread = Pod(self, pod)
+                thread.start()
+        for uid, deployment in owners.items():
+            self.adjust(deployment, active[uid])
+
+    def adjust(self, deployment, pods):
+        replicas = deployment["spec"]["replicas"]
+        for pod in sorted(pods, key=rank)[:max(len(pods) - replicas, 0)]:
+            self.deleted_by_controller.append(pod["metadata"]["name"])
+            self.objects.delete("pods", pod["metadata"]["name"], {})
+        for _ in range(replicas - len(pods)):
+            template = json.loads(json.dumps(deployment["spec"]["template"]))
+            name = "%s-%s-" % (deployment["metadata"]["name"], uuid.uuid4().hex[:10])
+            self.objects.create("pods", {
+                "metadata": {**template["metadata"], "generateName": name, "ownerReferences": [
+                    {"kind": "Deployment", "uid": deployment["metadata"]["uid"]}]},
+                "spec": template["spec"], "status": {"phase": "Pending"}})
+        if deployment["status"].get("replicas") != replicas:
+            deployment["status"] = {"replicas": replicas}
+            self.objects.put("deployments", deployment, "MODIFIED")
+
+    def stop(self):
+        self.is_stopping = True
+        self.controller.join(10)
+        for pod in self.objects.all("pods"):
+            self.objects.delete("pods", pod["metadata"]["name"], {})
+        for thread in self.pods.values():
+            thread.join(30)

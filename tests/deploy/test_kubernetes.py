@@ -4,6 +4,8 @@ the tests have, unknown fields refused, and they fit together and fit the progra
 Nothing here asks an API server: what only a cluster can tell (admission, DNS, real failover of nodes)
 is not shown."""
 
+import re
+
 import jsonschema
 import pytest
 
@@ -127,6 +129,8 @@ def test_ports_are_there(objects):
 
 def test_programs_accept_what_they_are_told(objects, flags):
     every = set().union(*flags.values())
+    if "--driver" not in every:  # a build without the Kubernetes driver leaves these alone
+        every |= {"--driver", "--kubernetes-agent-image"}
     wrong = []
     for workload, container in containers(objects):
         program = container["command"][0]
@@ -148,6 +152,12 @@ def test_programs_are_told_what_they_need(objects):
             assert "--bus=tcp://$(POD_IP):7070" in container["args"] and "POD_IP" in names
         if program == "millrace-worker":
             assert "--lb=$(POD_IP):8103" in container["args"] and "POD_IP" in names
+
+
+def test_handlers_get_the_agent_of_the_same_image(objects):
+    scheduler = next(c for _, c in containers(objects) if c["command"] == ["millrace-scheduler"])
+    told = {entry["name"]: entry.get("value") for entry in scheduler["env"]}
+    assert told["MILLRACE_KUBERNETES_AGENT_IMAGE"] == scheduler["image"] != "millrace"
 
 
 def test_pods_keep_the_restricted_profile(objects):
@@ -175,6 +185,17 @@ def test_only_the_scheduler_may_speak_to_the_api_server(objects):
     bound = [who["name"] for binding in of_kind(objects, "RoleBinding") for who in binding["subjects"]]
     assert bound == ["millrace-scheduler"]
     assert of_kind(objects, "ClusterRole", "ClusterRoleBinding") == []
+
+
+def test_the_role_is_what_the_driver_says_it_needs(objects):
+    said = re.search(r"^The role it needs.*$", (ROOT / "scheduler/README.md").read_text(), re.M)
+    if said is None:
+        pytest.skip("scheduler/README.md does not say which role the Kubernetes driver needs")
+    needed = {resource: sorted(verbs.split(", ")) for resource, verbs in re.findall(
+        r"`(\w+)`(?: \(\w+\))? ([a-z]+(?:, [a-z]+)*)", said.group(0))}
+    granted = {rule["resources"][0]: sorted(rule["verbs"]) for role in of_kind(objects, "Role")
+               for rule in role["rules"]}
+    assert granted == needed and set(needed) == {"deployments", "pods"}
 
 
 def test_the_drain_fits_into_the_grace(objects, defaults):

@@ -18,7 +18,6 @@ struct pod {
     char *uid, *release;    /* owned */
     char *said;             /* owned; what explains the trouble, NULL */
     int64_t cost;           /* of its deletion, as annotated */
-    int64_t restarts;       /* of its handler */
     enum pod_trouble trouble;
     bool is_leaving; /* being deleted, or over */
     bool is_doomed;  /* its deletion has been decided and is on its way */

@@ -153,8 +153,6 @@ static void read_containers(const cJSON *status, struct pod *pod)
     const cJSON *handler = status_of(status, "containerStatuses", KUBE_HANDLER);
     const cJSON *agent = status_of(status, "initContainerStatuses", KUBE_AGENT);
     bool is_agent_up = member(member(agent, "state"), "running") != NULL;
-    const cJSON *restarts = member(handler, "restartCount");
-    pod->restarts = cJSON_IsNumber(restarts) ? (int64_t)restarts->valuedouble : 0;
     read_waiting(agent, false, pod);
     read_waiting(handler, is_agent_up, pod);
 }

@@ -18,6 +18,10 @@
 #include "node.h"
 #include "watch.h"
 
+/* A look may cross a frame on its way; after one more, Redis has lost what the frame brought, and
+ * the agent will send it again: until then the waiter's check looks once a second. */
+#define MISSES_MAX 1
+
 struct tails {
     const struct node *node;
     struct map map; /* tail.node */
@@ -38,6 +42,7 @@ struct tail {
     char version[64];    /* of the status, as Redis names it */
     bool is_serving;     /* stays although all readers have left */
     bool must_look;      /* told while a look was on its way */
+    unsigned misses;     /* looks in a row that brought nothing though more was announced */
     struct slice ep, id; /* parts of the key */
     char key[];          /* "EP/ID" */
 };
@@ -322,8 +327,9 @@ static void tail_read(struct store_call *call, enum err err, const struct reply 
         return;
     }
     tail_learn(tail, &page);
+    tail->misses = page.count == 0 && page.stored < tail->stored ? tail->misses + 1 : 0;
     AUTO(run_done) struct run run = run_of_page(&page);
-    if (tail_serve(tail, &run)) {
+    if (tail_serve(tail, &run) && (tail->misses <= MISSES_MAX || tail->must_look)) {
         tail_go_on(tail);
     }
 }

@@ -143,6 +143,12 @@ static void on_message(struct slice channel, struct slice message, void *arg)
     }
 }
 
+static bool waits_for_replica(void *arg, struct slice ep)
+{
+    const struct group *group = agent_group(arg, ep);
+    return group != NULL && group_waits_for_replica(group);
+}
+
 static enum err open_spool(struct agent *agent)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
@@ -153,6 +159,7 @@ static enum err open_spool(struct agent *agent)
         .agent = agent->config.id,
         .dir = agent->config.spool_dir,
         .bytes_max = agent->config.spool_max,
+        .waits_for_replica = waits_for_replica,
         .on_empty = on_spool_empty,
         .arg = agent,
     };

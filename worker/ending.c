@@ -100,6 +100,7 @@ static struct finish_args finish_args(const struct ending *ending)
         .job = held_name(ending->held),
         .is_failed = ending->kind == ENDING_FAILED,
         .members = buf_slice(&ending->members),
+        .waits_for_replica = group_waits_for_replica(ending->held->group),
     };
 }
 

@@ -63,6 +63,11 @@ int64_t group_retention_ms(const struct group *group)
                                    : ORPHAN_RETENTION_MS;
 }
 
+bool group_waits_for_replica(const struct group *group)
+{
+    return group->endpoint != NULL && group->endpoint->waits_for_replica;
+}
+
 size_t group_slot_count(const struct group *group)
 {
     size_t count = 0;

@@ -20,6 +20,8 @@ struct spool_config {
     const char *agent; /* its id */
     const char *dir;   /* made when missing */
     size_t bytes_max;  /* of all files together */
+    /* Whether results of this endpoint count only when a replica of Redis has them. Optional. */
+    bool (*waits_for_replica)(void *arg, struct slice ep);
     /* Called, from the loop, each time the last file has been delivered. */
     void (*on_empty)(void *arg);
     void *arg;

@@ -27,6 +27,7 @@ static void run_identify(struct op *op, struct idempotency *idempotency, struct 
 static void run_stored(struct store_call *call, enum err err, const struct reply *reply);
 static void run_outcome(struct op *op, enum submit_outcome outcome);
 static void run_replay(struct op *op, struct slice first_id);
+static void run_unacknowledged(struct op *op, struct slice id);
 static void run_answer(struct op *op);
 
 void run_start(struct op *op)
@@ -65,6 +66,7 @@ static void run_store(struct op *op)
     args.retention_ms =
         1000 * (op->is_sync ? endpoint->retention_sync_s : endpoint->retention_async_s);
     run_identify(op, &idempotency, &args);
+    args.waits_for_replica = endpoint->waits_for_replica;
     if (op->is_sync) {
         args.watcher = slice_of(op->node->bus_address);
         watch_token(&op->waiter, args.token);
@@ -119,14 +121,21 @@ static void run_stored(struct store_call *call, enum err err, const struct reply
     struct op *op = container_of(call, struct op, call);
     enum submit_outcome outcome;
     struct slice first_id;
+    bool is_unacknowledged = err == ERR_STORE_UNACKED;
+    err = is_unacknowledged ? ERR_OK : err;
     if (op_is_limited(op, err, reply)) {
         return;
     }
     if (err == ERR_OK) {
         err = queue_submit_result(reply, &outcome, &first_id);
     }
+    bool is_stored =
+        err == ERR_OK &&
+        (outcome == SUBMIT_STORED || outcome == SUBMIT_STORED_BEFORE || outcome == SUBMIT_REPLAYED);
     if (err != ERR_OK) {
         op_reply_store_error(op, err);
+    } else if (is_stored && is_unacknowledged) {
+        run_unacknowledged(op, outcome == SUBMIT_REPLAYED ? first_id : op_id(op));
     } else if (outcome == SUBMIT_REPLAYED && !slice_eq(first_id, op_id(op))) {
         run_replay(op, first_id);
     } else {
@@ -170,6 +179,21 @@ static void run_replay(struct op *op, struct slice first_id)
     }
     await_move(op);
     await_look(op, RATE_NONE);
+}
+
+/* The job is there and will run; it would be lost with this Redis. Taking it back could not be made
+ * sure of either, and a worker may have it by now: so the client is told, and a repetition with the
+ * same key finds the same job. */
+static void run_unacknowledged(struct op *op, struct slice id)
+{
+    char detail[ID_MAX + 320];
+    (void)snprintf(
+        detail, sizeof(detail),
+        "job %.*s is stored, but no replica of Redis has confirmed it within 2 s "
+        "(durability \"replica\"): it runs unless this Redis is lost; ask for its status, "
+        "or repeat the request with the same Idempotency-Key",
+        SLICE_ARG(id));
+    op_reply_error(op, ERR_STORE_UNACKED, detail);
 }
 
 static void run_answer(struct op *op)

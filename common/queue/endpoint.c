@@ -148,6 +148,16 @@ static enum err read_gpu_types(struct reader *reader, const cJSON *value)
     return reader_strings(reader, "gpuTypeIds", value, &reader->endpoint->gpu_types);
 }
 
+static enum err read_durability(struct reader *reader, const cJSON *value)
+{
+    int choice = choice_of(value, (const char *const[]){"local", "replica", NULL});
+    if (choice < 0) {
+        return reader_refuse(reader, "durability", value, "use \"local\" or \"replica\"");
+    }
+    reader->endpoint->waits_for_replica = choice == 1;
+    return ERR_OK;
+}
+
 static enum err read_stream_shape(struct reader *reader, const cJSON *value)
 {
     int choice = choice_of(value, (const char *const[]){"auto", "list", "object", NULL});
@@ -273,6 +283,7 @@ static const struct reader_field fields[] = {
     {"retention", 0, 0, 0, read_retention},
     {"payload", 0, 0, 0, read_payload},
     {"streamShape", 0, 0, 0, read_stream_shape},
+    {"durability", 0, 0, 0, read_durability},
     {"limits", 0, 0, 0, read_limits},
     {"webhookSecret", 0, 0, 0, endpoint_read_webhook_secret},
     {"openai", 0, 0, 0, read_openai},

@@ -76,7 +76,8 @@ struct endpoint {
     int64_t retention_async_s, retention_sync_s; /* 1..604800, defaults 1800 and 60 */
     int64_t run_bytes, runsync_bytes; /* payload limits, 1 KiB..100 MiB, defaults 10, 20 MiB */
     enum stream_shape stream_shape;
-    char *webhook_secret; /* "whsec_" and base64, or the key itself; NULL: not signed */
+    bool waits_for_replica; /* durability: jobs and results count when a replica has them, too */
+    char *webhook_secret;   /* "whsec_" and base64, or the key itself; NULL: not signed */
     char **models; /* names for GET /openai/v1/models, NULL-terminated; NULL: the id is the model */
     struct limit limits[LIMIT_GROUP_COUNT];
     enum handler_kind handler;

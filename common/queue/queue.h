@@ -46,6 +46,7 @@ struct submit_args {
     struct slice idempotency; /* name unique to key and client, may be empty */
     struct slice body_digest; /* of fixed length, with it */
     struct slice webhook;     /* URL to be told of the end, may be empty */
+    bool waits_for_replica;   /* may end with ERR_STORE_UNACKED: stored, as the reply says */
 };
 enum submit_outcome {
     SUBMIT_REFUSED = 0,
@@ -114,6 +115,7 @@ struct finish_args {
     struct held_job job;
     bool is_failed;
     struct slice members; /* `"output":...` and/or `"error":"..."`, comma separated; may be empty */
+    bool waits_for_replica; /* may end with ERR_STORE_UNACKED: to be tried again */
 };
 struct finish_result {
     bool is_applied;

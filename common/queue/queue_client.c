@@ -43,7 +43,8 @@ void queue_submit(struct store *store, struct store_call *call, struct slice ep,
         }
     }
     argv[LETTERS] = (struct slice){letters, count};
-    store_eval(store, call, SCRIPT_SUBMIT, ep, argv, LETTERS + 1 + count, fn);
+    (args->waits_for_replica ? store_eval_durable : store_eval)(store, call, SCRIPT_SUBMIT, ep,
+                                                                argv, LETTERS + 1 + count, fn);
 }
 
 enum err queue_submit_result(const struct reply *reply, enum submit_outcome *ret_outcome,

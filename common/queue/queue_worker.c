@@ -97,7 +97,8 @@ void queue_finish(struct store *store, struct store_call *call, struct slice ep,
     const struct held_job *job = &args->job;
     const struct slice argv[] = {job->id, NUMBER(job->attempt), job->worker,
                                  args->is_failed ? SLICE("F") : SLICE("C"), args->members};
-    store_eval(store, call, SCRIPT_FINISH, ep, argv, COUNT_OF(argv), fn);
+    (args->waits_for_replica ? store_eval_durable : store_eval)(store, call, SCRIPT_FINISH, ep,
+                                                                argv, COUNT_OF(argv), fn);
 }
 
 /* applied watchers token delay execution retries worker orphan, see finish.lua */

@@ -339,6 +339,71 @@ static void closing_ends_what_waits(void **state)
     assert_int_equal(probe.err, ERR_CLOSING);
 }
 
+static void set(struct fixture *fixture, const char *key, const char *value)
+{
+    struct probe probe = {.fixture = fixture};
+    const struct slice args[] = {SLICE("SET"), slice_of(key), slice_of(value)};
+    fixture->left++;
+    store_command(fixture->store, &probe.call, args, COUNT_OF(args), on_end);
+    run(fixture);
+    buf_done(&probe.text);
+}
+
+static void only_the_guilty_item_of_a_joined_call_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    static const char *const ids[] = {"a", "b", "c"};
+    set(fixture, "mr:{e}:job:b", "no hash");
+    for (size_t i = 0; i < COUNT_OF(probes); i++) {
+        submit(fixture, &probes[i], ids[i], 9);
+    }
+    run(fixture);
+    assert_int_equal(probes[0].number, SUBMIT_STORED);
+    assert_int_equal(probes[1].err, ERR_STORE_REPLY);
+    assert_int_equal(probes[2].number, SUBMIT_STORED);
+    command(fixture, &probes[0], "EXISTS", "mr:{e}:in:b"); /* nothing of it is left */
+    run(fixture);
+    assert_int_equal(probes[0].number, 0);
+    command(fixture, &probes[0], "LLEN", "mr:{e}:q");
+    run(fixture);
+    assert_int_equal(probes[0].number, 2);
+    for (size_t i = 0; i < COUNT_OF(probes); i++) {
+        probes[i] = (struct probe){.fixture = fixture};
+        fixture->left++;
+        queue_read(fixture->store, &probes[i].call, SLICE("e"), slice_of(ids[i]), SLICE_NONE,
+                   RATE_NONE, on_end);
+    }
+    run(fixture);
+    assert_int_equal(probes[0].err, ERR_OK);
+    assert_int_equal(probes[1].err, ERR_STORE_REPLY);
+    assert_int_equal(probes[2].err, ERR_OK);
+}
+
+static void without_a_replica_a_durable_call_says_so_and_holds_up_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe durable = {.fixture = fixture}, plain;
+    const struct submit_args args = {.id = SLICE("d"),
+                                     .members = SLICE("\"input\":1"),
+                                     .execution_ms = 5000,
+                                     .ttl_ms = 60000,
+                                     .retention_ms = 60000,
+                                     .waiting_max = 9,
+                                     .token = SLICE("0123456789abcdef"),
+                                     .waits_for_replica = true};
+    fixture->left++;
+    queue_submit(fixture->store, &durable.call, SLICE("e"), &args, on_end);
+    submit(fixture, &plain, "p", 9);
+    timer_start(fixture->loop, &fixture->deadline, 1000, on_deadline);
+    loop_run(fixture->loop);
+    assert_int_equal(plain.number, SUBMIT_STORED);
+    assert_int_equal(durable.ended, 0);
+    run(fixture);
+    assert_int_equal(durable.err, ERR_STORE_UNACKED);
+    assert_int_equal(durable.number, SUBMIT_STORED);
+}
+
 struct asked {
     struct survey survey;
     struct fixture *fixture;
@@ -399,6 +464,8 @@ int main(void)
         TEST(large_arguments_arrive_whole_and_in_order),
         TEST(a_call_cut_off_half_way_is_sent_again),
         TEST(closing_ends_what_is_half_sent),
+        TEST(only_the_guilty_item_of_a_joined_call_fails),
+        TEST(without_a_replica_a_durable_call_says_so_and_holds_up_nobody),
         TEST(a_survey_asks_every_node_and_ends_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,8 @@
 -- ARGV  five for each result: id, attempt, worker, 'C' or 'F', members (text of "output" and "error")
 -- Returns for each: {0} when ignored (other state, older attempt, another worker), {-1} when the store
 --          knows less of the job than its holder: adopt it first; else
---          {1, watchers, token, delay ms, execution ms, retries, worker, 1 for an orphan or 0}.
+--          {1, watchers, token, delay ms, execution ms, retries, worker, 1 for an orphan or 0}; an error when
+--          the record is not one, for that result alone.
 -- Invariant: a terminal state is written once. The former holder of a job that has been queued again
 -- but not begun again still holds the last attempt: its result counts (the work is done). Sent again
 -- after a lost connection the second try finds the job ended by the same attempt and answers alike.
@@ -17,12 +18,14 @@ local results, stats = {}, {inQueue = 0, inProgress = 0, completed = 0, failed =
 for i = 1, #ARGV, 5 do
     local id, attempt, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 3]
     local key = P .. 'job:' .. id
-    local job = redis.call('HMGET', key, 's', 'a', 't0', 't1', 're', 'wt', 'ch', 'r', 'w', 'tk', 't2',
+    local job = redis.pcall('HMGET', key, 's', 'a', 't0', 't1', 're', 'wt', 'ch', 'r', 'w', 'tk', 't2',
         'wh', 'o')
     local is_mine = job[2] == attempt and job[9] == ARGV[i + 2]
     local is_held = is_mine and (job[1] == 'P' or (job[1] == 'Q' and job[2] ~= '0'))
     local is_again = is_mine and job[1] == outcome
-    if not is_held and not is_again then
+    if job.err then
+        results[#results + 1] = job
+    elseif not is_held and not is_again then
         results[#results + 1] = {knows_less(job[1], job[2], attempt) and -1 or 0}
     else
         if is_held then

@@ -8,7 +8,8 @@
 -- Returns for each job: 1 stored, 0 refused because too many wait, 2 stored by an earlier try,
 --          3 the idempotency key was used with another body, 4 the endpoint was deleted,
 --          -n rate limit, free in n ms,
---          or the id of the job that the same key and body brought before.
+--          or the id of the job that the same key and body brought before; an error when a key of
+--          that job alone is of another type.
 -- Invariant: a job is in its list, in the gauge and in a record together or not at all. Sent again
 -- after a lost connection it changes nothing: the input key is the witness.
 -- The hottest script: as few calls as possible, and numbers as text (Redis prints them slowly).
@@ -53,6 +54,7 @@ local function set_input(k)
         (not are_new and redis.call('SET', key, inputs[2 * k], 'NX'))
 end
 local ttl, expiry
+-- Returns the error when a key of this job alone is in the way: then nothing of it is there.
 local function store(k, option)
     local start = starts[k]
     local id, extra = ARGV[start], NONE
@@ -67,12 +69,18 @@ local function store(k, option)
         end
         if option.h then
             extra[#extra + 1], extra[#extra + 2] = 'wh', '1'
-            redis.call('HSET', P .. 'wh:' .. id, 'url', option.h)
+            local hook = redis.pcall('HSET', P .. 'wh:' .. id, 'url', option.h)
+            if type(hook) == 'table' then
+                return hook
+            end
         end
     end
-    redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'a', '0', 'n', string.format('%.0f', seq),
+    local record = redis.pcall('HSET', P .. 'job:' .. id, 's', 'Q', 'a', '0', 'n', string.format('%.0f', seq),
         't0', at, 'to', ARGV[start + 3], 'tl', expiry, 're', ARGV[start + 5],
         'tk', ARGV[start + 2], unpack(extra))
+    if type(record) == 'table' then
+        return record
+    end
     stored[#stored + 1] = id
     expiries[2 * #stored - 1], expiries[2 * #stored] = expiry, id
     local list = option.l and low or normal
@@ -81,12 +89,14 @@ end
 for k = 1, count do
     local option = options[k]
     local idem = option.i and P .. 'idem:' .. option.i
-    local first = idem and redis.call('GET', idem)
+    local first = idem and redis.pcall('GET', idem)
     local limited = not first and option.r and
         rate_exceeded(P, now, option.r, option.m, not idem and asked or nil)
     local result
     if stats[5] then
         result = 4
+    elseif type(first) == 'table' then
+        result = first
     elseif first then
         local is_same = string.sub(first, 1, #option.b) == option.b
         result = is_same and string.sub(first, #option.b + 1) or 3
@@ -100,13 +110,14 @@ for k = 1, count do
         inputs[inputs[2 * k - 1]] = true
         seq = seq + 1
         waiting = waiting + 1
-        store(k, option)
-        if idem then
+        result = store(k, option) or 1
+        if result ~= 1 then
+            seq, waiting = seq - 1, waiting - 1
+        elseif idem then
             redis.call('SET', idem, option.b .. ARGV[starts[k]], 'PX', 86400000)
         end
-        result = 1
     end
-    if are_new and result ~= 1 and result ~= 2 then
+    if result ~= 1 and result ~= 2 and (are_new or type(result) == 'table') then
         redis.call('UNLINK', inputs[2 * k - 1])
     end
     results[k] = result

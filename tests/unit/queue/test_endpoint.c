@@ -114,7 +114,7 @@ static void every_number_is_read(void **state)
     assert_parses(f, "{\"id\":\"e\",\"name\":\"N\",\"type\":\"QUEUE\",\"workersMin\":1,"
                      "\"workersMax\":2,\"idleTimeout\":7,\"executionTimeoutMs\":5000,"
                      "\"scalerType\":\"REQUEST_COUNT\",\"scalerValue\":2,\"gpuCount\":3,"
-                     "\"retries\":0,\"queueTtlSeconds\":10,\"streamShape\":\"list\","
+                     "\"retries\":0,\"queueTtlSeconds\":10,\"streamShape\":\"list\",\"durability\":\"replica\","
                      "\"retention\":{\"asyncSeconds\":8,\"syncSeconds\":9},"
                      "\"payload\":{\"runBytes\":1024,\"runsyncBytes\":2048}," HANDLER "}");
     const struct endpoint *e = f->endpoint;
@@ -219,6 +219,8 @@ static void a_bad_value_is_named_with_what_is_allowed(void **state)
                    WORDS("scalerType", "FAST", "QUEUE_DELAY", "REQUEST_COUNT"));
     assert_refused(f, "{\"id\":\"e\",\"scalerValue\":0.4," HANDLER "}",
                    WORDS("scalerValue", "0.4", "0.5"));
+    assert_refused(f, "{\"id\":\"e\",\"durability\":\"disk\"," HANDLER "}",
+                   WORDS("durability", "disk", "local", "replica"));
     assert_refused(f, "{\"id\":\"e\",\"streamShape\":\"set\"," HANDLER "}",
                    WORDS("streamShape", "set", "auto", "list", "object"));
     assert_refused(f, "{\"id\":\"e\",\"type\":\"LB\"," HANDLER "}", WORDS("type", "LB", "QUEUE"));

@@ -421,6 +421,10 @@ void store_link_flush(struct store_link *link)
         (watch->events & UV_WRITABLE) != 0) {
         return;
     }
+    if ((watch->context->c.flags & REDIS_IN_CALLBACK) != 0) {
+        watch_events(watch, UV_READABLE | UV_WRITABLE); /* hiredis does not write from inside one */
+        return;
+    }
     watch->wants_write = false;
     redisAsyncHandleWrite(watch->context); /* may end in on_disconnected, which lets watch go */
     if (link->watch == watch && watch->wants_write) {

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from private_redis import Cluster, Replicated
+from private_redis import Cluster, Node, Replicated, Tls
 from transitions import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -136,3 +136,48 @@ def test_a_node_of_a_cluster_that_dies_is_replaced_by_its_replica():
         assert load.failures() == {}
         successor = cluster.replicas[cluster.masters.index(victim)][0]
         assert cluster.owner(slots["a"]) is successor
+
+
+@pytest.fixture(scope="module")
+def tls():
+    one = Tls()
+    yield one
+    one.stop()
+
+
+def refusal(url):
+    """What store_load says against a URL, None when it takes it."""
+    done = subprocess.run([LOAD, url, "0", "e"], capture_output=True, text=True, timeout=60)
+    return done.stderr if done.returncode == 2 else None
+
+
+def test_tls_is_spoken_or_refused_clearly(tls):
+    url = "rediss://:s3cret@127.0.0.1:1/0?" + tls.url_words()
+    if refusal(url):
+        assert "this build's hiredis has no TLS" in refusal(url)
+        assert "s3cret" not in refusal(url)
+        return
+    for name in ("cacert", "cert", "key"):
+        broken = url.replace(name + "=", name + "=/nowhere", 1)
+        assert name in refusal(broken) and "/nowhere" in refusal(broken)
+    node = Node(tls=tls, password="s3cret").start()
+    try:
+        url = "rediss://:s3cret@%s?%s" % (node.address, tls.url_words())
+        assert_nothing_lost(Load(url, 0.5, "e").end(), lambda endpoint: node.client())
+        # without the authority the certificate does not count, and nothing is sent
+        strange = Load("rediss://:s3cret@%s" % node.address, 0.1, "f")
+        wait_for(lambda: "certificate verify failed" in open(node.folder + "/log").read()
+                 or "alert" in open(node.folder + "/log").read(), 20, "a refused handshake")
+        strange.process.kill()
+        assert node.client().exists("mr:{f}:stats") == 0
+    finally:
+        node.stop()
+
+
+def test_a_cluster_over_tls(tls):
+    if refusal("rediss+cluster://127.0.0.1:1?" + tls.url_words()):
+        pytest.skip("this build's hiredis has no TLS")
+    with Cluster(3, tls=tls, password="s3cret") as cluster:
+        load = Load(cluster.url, 1, *"abcdef").end()
+        assert load.failures() == {}
+        assert_nothing_lost(load, lambda name: cluster.owner(cluster.slot(name)).client())

@@ -36,7 +36,7 @@ void group_free(struct group *group);          /* no slots and no jobs are left 
 bool group_is_idle(const struct group *group); /* may be freed */
 struct slice group_ep(const struct group *group);
 int64_t group_retries(const struct group *group);
-int64_t group_retention_ms(const struct group *group); /* of jobs that nobody waits for */
+int64_t group_retention_ms(const struct group *group);   /* of jobs that nobody waits for */
 bool group_waits_for_replica(const struct group *group); /* durability */
 size_t group_slot_count(const struct group *group);
 /* Reads mr:{ep}:conf again, then converges. */

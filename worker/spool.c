@@ -488,12 +488,12 @@ static struct finish_args finish_args(const struct spool *spool)
 {
     const struct parcel *parcel = &spool->parcel;
     const struct spool_config *config = &spool->config;
-    return (struct finish_args){
-        .job = job_of(spool),
-        .is_failed = parcel->is_failed,
-        .members = parcel->members,
-        .waits_for_replica = config->waits_for_replica != NULL &&
-                             config->waits_for_replica(config->arg, parcel->ep)};
+    return (struct finish_args){.job = job_of(spool),
+                                .is_failed = parcel->is_failed,
+                                .members = parcel->members,
+                                .waits_for_replica =
+                                    config->waits_for_replica != NULL &&
+                                    config->waits_for_replica(config->arg, parcel->ep)};
 }
 
 static void deliver_finish(struct spool *spool)

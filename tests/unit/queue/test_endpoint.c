@@ -111,12 +111,14 @@ static void the_command_and_the_document_are_kept(void **state)
 static void every_number_is_read(void **state)
 {
     struct fixture *f = *state;
-    assert_parses(f, "{\"id\":\"e\",\"name\":\"N\",\"type\":\"QUEUE\",\"workersMin\":1,"
-                     "\"workersMax\":2,\"idleTimeout\":7,\"executionTimeoutMs\":5000,"
-                     "\"scalerType\":\"REQUEST_COUNT\",\"scalerValue\":2,\"gpuCount\":3,"
-                     "\"retries\":0,\"queueTtlSeconds\":10,\"streamShape\":\"list\",\"durability\":\"replica\","
-                     "\"retention\":{\"asyncSeconds\":8,\"syncSeconds\":9},"
-                     "\"payload\":{\"runBytes\":1024,\"runsyncBytes\":2048}," HANDLER "}");
+    assert_parses(
+        f,
+        "{\"id\":\"e\",\"name\":\"N\",\"type\":\"QUEUE\",\"workersMin\":1,"
+        "\"workersMax\":2,\"idleTimeout\":7,\"executionTimeoutMs\":5000,"
+        "\"scalerType\":\"REQUEST_COUNT\",\"scalerValue\":2,\"gpuCount\":3,"
+        "\"retries\":0,\"queueTtlSeconds\":10,\"streamShape\":\"list\",\"durability\":\"replica\","
+        "\"retention\":{\"asyncSeconds\":8,\"syncSeconds\":9},"
+        "\"payload\":{\"runBytes\":1024,\"runsyncBytes\":2048}," HANDLER "}");
     const struct endpoint *e = f->endpoint;
     assert_string_equal(e->name, "N");
     assert_int_equal(e->workers_min, 1);

@@ -31,9 +31,7 @@ class Site:
 
     def __init__(self, tmp_path, fresh_up, env=(), **options):
         self.api = KubeApi(tmp_path)
-        settings = {"MILLRACE_DRIVER": "kubernetes", "MILLRACE_KUBERNETES_URL": self.api.url,
-                    "MILLRACE_KUBERNETES_TOKEN_FILE": str(self.api.token_file),
-                    "MILLRACE_KUBERNETES_NAMESPACE": self.api.namespace,
+        settings = {"MILLRACE_DRIVER": "kubernetes", **self.api.settings(),
                     "MILLRACE_KUBERNETES_AGENT_IMAGE": "millrace:test", **dict(env)}
         self.up = fresh_up("--agents", "0", env=settings)
         mark, value = self.up.mark.split("=")

@@ -8,6 +8,9 @@ import copy
 import http.server
 import json
 import re
+import shutil
+import ssl
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -228,7 +231,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle_one_request(self):
         try:
             super().handle_one_request()
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True
 
 
@@ -244,14 +247,34 @@ class KubeApi:
         self.token_file = folder / "token"
         self.verbs = collections.defaultdict(set)
         self.faults, self.delay, self.watch_generation, self.unauthorized = [], 0, 0, 0
-        self.port = 0
+        self.port, self.ca_file, self.key_file = 0, folder / "ca.crt", folder / "ca.key"
+        self.tls = self.make_certificate() if shutil.which("openssl") else None
         self.rotate_token()
         self.start()
 
     def start(self):
         self.server = Server(("127.0.0.1", self.port), Handler)
+        if self.tls:
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True,
+                                                      do_handshake_on_connect=False)
         self.server.api, self.port = self, self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def make_certificate(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=kube",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(self.key_file),
+                        "-out", str(self.ca_file)], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca_file, self.key_file)
+        return context
+
+    def settings(self):
+        """Of the scheduler."""
+        found = {"MILLRACE_KUBERNETES_URL": self.url,
+                 "MILLRACE_KUBERNETES_TOKEN_FILE": str(self.token_file),
+                 "MILLRACE_KUBERNETES_NAMESPACE": self.namespace}
+        return {**found, "MILLRACE_KUBERNETES_CA": str(self.ca_file)} if self.tls else found
 
     def stop(self):
         """As when it is restarted: what it knows stays, connections do not."""
@@ -275,4 +298,4 @@ class KubeApi:
 
     @property
     def url(self):
-        return "http://127.0.0.1:%d" % self.port
+        return "%s://127.0.0.1:%d" % ("https" if self.tls else "http", self.port)

@@ -26,7 +26,7 @@ packages_list() {
             ;;
         run) printf '%s\n' redis-server python3 python3-venv ca-certificates ;;
         test)
-            printf '%s\n' libcmocka-dev clang clang-format lua-check curl iproute2 procps podman crun \
+            printf '%s\n' libcmocka-dev clang clang-format lua-check curl iproute2 openssl procps podman crun \
                 docker-compose \
                 "$(packages_by_version libclang-rt-14-dev libclang-rt-dev)"
             ;;

@@ -228,13 +228,18 @@ static void runtime_removed(const struct tool_result *result, void *arg)
     runtime_finish(runtime);
 }
 
+/* Who is told may ask again at once, which begins a new search: hence the copy. */
 static void runtime_finish(struct runtime *runtime)
 {
+    AUTO(buf_done) struct buf problem = BUF_INIT;
     struct list waits;
+    if (!runtime->is_there) {
+        (void)buf_put_slice(&problem, buf_slice(&runtime->problem));
+    }
     list_init(&waits);
     list_splice(&waits, &runtime->waits);
     for (struct list *at; (at = list_pop(&waits)) != NULL;) {
         struct runtime_wait *wait = container_of(at, struct runtime_wait, link);
-        wait->fn(wait, runtime->is_there ? SLICE_NONE : buf_slice(&runtime->problem));
+        wait->fn(wait, buf_slice(&problem));
     }
 }

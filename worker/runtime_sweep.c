@@ -12,6 +12,20 @@
 #define OUTPUT_MAX ((size_t)65536)
 #define LEFT_MAX 512
 
+/* All that comes is read, or its writer would end in the middle of its work; what fits is kept. */
+static size_t read_all(int fd, char *out, size_t size)
+{
+    char excess[4096];
+    size_t len = 0;
+    ssize_t got = 0;
+    do {
+        bool has_room = len < size;
+        got = has_room ? read(fd, out + len, size - len) : read(fd, excess, sizeof(excess));
+        len += has_room && got > 0 ? (size_t)got : 0;
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    return len;
+}
+
 /* What it wrote, when it ended well; else nothing. */
 static size_t run(const char *const *argv, char *out, size_t size)
 {
@@ -27,14 +41,8 @@ static size_t run(const char *const *argv, char *out, size_t size)
     const char *step = NULL;
     pid_t pid = 0;
     enum err err = spawn_start(&spawn, &pid, &step);
-    size_t len = 0;
     (void)close(fds[1]);
-    for (ssize_t got = 1; err == ERR_OK && got != 0 && len<size; len += got> 0 ? (size_t)got : 0) {
-        got = read(fds[0], out + len, size - len);
-        if (got < 0 && errno != EINTR) {
-            break;
-        }
-    }
+    size_t len = err == ERR_OK ? read_all(fds[0], out, size) : 0;
     (void)close(fds[0]);
     int status = -1;
     bool is_ok = err == ERR_OK && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
@@ -47,7 +55,6 @@ static void sweep(const char *program, const char *filter)
     static char output[OUTPUT_MAX];
     const char *const list[] = {program, "ps", "--all", "--quiet", "--filter", filter, NULL};
     const char *argv[LEFT_MAX + 4] = {program, "kill"};
-    char ignored[256];
     size_t len = run(list, output, sizeof(output) - 1), count = 0;
     output[len] = '\0';
     for (char *id = output, *end; count < LEFT_MAX && (end = strchr(id, '\n')) != NULL;
@@ -58,11 +65,11 @@ static void sweep(const char *program, const char *filter)
     if (count == 0) {
         return;
     }
-    (void)run(argv, ignored, sizeof(ignored)); /* at once, where rm would let them end first */
+    (void)run(argv, NULL, 0); /* at once, where rm would let them end first */
     memmove(argv + 3, argv + 2, count * sizeof(*argv));
     argv[1] = "rm";
     argv[2] = "--force";
-    (void)run(argv, ignored, sizeof(ignored));
+    (void)run(argv, NULL, 0);
 }
 
 void runtime_sweep(const char *setting, const char *run_id)

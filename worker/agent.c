@@ -205,6 +205,11 @@ static bool open_doors(struct agent *agent)
     return true;
 }
 
+static void on_tool_gone(void *arg)
+{
+    agent_check_stopped(arg);
+}
+
 struct agent *agent_new(struct loop *loop, const struct agent_config *config)
 {
     struct agent *agent = xcalloc(1, sizeof(*agent));
@@ -219,6 +224,11 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     }
     machine_id(agent->host, agent->machine);
     agent->reaper = reaper_new(loop);
+    agent->tools = (struct tools){.loop = loop,
+                                  .reaper = agent->reaper,
+                                  .keeper = config->keeper,
+                                  .on_gone = on_tool_gone,
+                                  .arg = agent};
     agent->cards = cards_new(agent, config->cards);
     agent->fetcher = fetcher_new(loop);
     agent->runtime = runtime_new(agent, config->container_runtime);
@@ -422,13 +432,13 @@ static void goodbye_over(struct timer *timer)
 void agent_check_stopped(struct agent *agent)
 {
     pod_check(agent->pod);
-    if (!agent->is_stopping || agent_slot_count(agent) > 0 || !cards_are_idle(agent->cards) ||
+    if (!agent->is_stopping || agent_slot_count(agent) > 0 ||
         store_call_is_waiting(&agent->goodbye_call)) {
         return;
     }
     pulls_stop(agent->pulls); /* without slots nobody waits for them */
     runtime_stop(agent->runtime);
-    if (agent->tool_count > 0) {
+    if (agent->tools.count > 0) {
         return;
     }
     list_each (at, &agent->groups) {

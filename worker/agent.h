@@ -16,6 +16,7 @@
 #include "queue/guard.h"
 #include "queue/queue.h"
 #include "reaper.h"
+#include "tool.h"
 
 struct boot;
 struct cards;
@@ -63,7 +64,7 @@ struct agent {
     struct reaper *reaper;
     struct runtime *runtime; /* of containers */
     struct pulls *pulls;     /* of images */
-    size_t tool_count;       /* helper programs that run, see tool.h */
+    struct tools tools;      /* helper programs that run */
     struct cards *cards;
     struct spool *spool; /* NULL without a folder for it */
     struct list groups;  /* group.link */

@@ -14,16 +14,16 @@
 #define SETTLE_LOOK_MS 100 /* so soon a card whose process has ended is looked at again */
 #define STUCK_MS 30000     /* a look that takes longer does not come back */
 
-struct card_check {
+struct card_place {
     struct cards *cards;
-    struct checkup *checkup; /* NULL: none runs */
+    struct card_check *check; /* NULL: none runs */
 };
 
 struct cards {
     struct agent *agent;
     struct cards_config config;
     struct watch *watch; /* NULL without cards */
-    struct card_check checks[GPU_MAX];
+    struct card_place places[GPU_MAX];
     struct timer timer;
     bool is_stopping, is_stuck;
 };
@@ -38,7 +38,7 @@ struct cards *cards_new(struct agent *agent, const struct cards_config *config)
     cards->agent = agent;
     cards->config = *config;
     for (size_t i = 0; i < config->gpus->count; i++) {
-        cards->checks[i].cards = cards;
+        cards->places[i].cards = cards;
     }
     if (config->source != NULL) {
         cards->watch =
@@ -103,24 +103,20 @@ static void check_driver(struct cards *cards)
 
 /* ---- checks ---- */
 
-static void check_ended(const struct checkup_end *end, void *arg)
+static void check_ended(const struct card_check_end *end, void *arg)
 {
-    struct card_check *check = arg;
-    struct cards *cards = check->cards;
-    struct gpu *gpu = &cards->config.gpus->items[check - cards->checks];
-    check->checkup = NULL;
+    struct card_place *place = arg;
+    struct cards *cards = place->cards;
+    struct gpu *gpu = &cards->config.gpus->items[place - cards->places];
+    place->check = NULL;
     gpu->is_checking = false;
     health_settle(&gpu->health, watch_look(cards->watch), now_of(cards));
-    if (cards->is_stopping) {
-        agent_check_stopped(cards->agent);
-        return;
-    }
-    if (end->verdict == CHECKUP_UNFIT) {
+    if (end->verdict == CARD_UNFIT) {
         health_fail(&gpu->health, &cards->config.rules, HEALTH_UNFIT, end->problem, now_of(cards));
     } else if (gpu->health.trouble != HEALTH_LOST) { /* it may have gone meanwhile */
         log_info("gpu.checked", "gpu=%s %s=%s", gpu->uuid,
-                 end->verdict == CHECKUP_FIT ? "report" : "skipped",
-                 log_quote(slice_of(end->verdict == CHECKUP_FIT ? end->report : end->problem)));
+                 end->verdict == CARD_FIT ? "report" : "skipped",
+                 log_quote(slice_of(end->verdict == CARD_FIT ? end->report : end->problem)));
         health_pass(&gpu->health);
     }
     tell(cards, gpu);
@@ -129,24 +125,15 @@ static void check_ended(const struct checkup_end *end, void *arg)
 
 static void start_check(struct cards *cards, size_t index)
 {
-    AUTO(buf_done) struct buf problem = BUF_INIT;
     struct gpu *gpu = &cards->config.gpus->items[index];
-    const struct checkup_spec spec = {
-        .loop = cards->agent->loop,
-        .reaper = cards->agent->reaper,
-        .keeper = cards->agent->config.keeper,
+    const struct card_check_spec spec = {
+        .tools = &cards->agent->tools,
         .uuid = gpu->uuid,
         .fake = cards->config.fake,
         .limit_ms = cards->config.limit_ms,
     };
-    struct card_check *check = &cards->checks[index];
-    if (checkup_start(&spec, check_ended, check, &check->checkup, &problem) != ERR_OK) {
-        log_warn("gpu.unchecked", "gpu=%s problem=%s", gpu->uuid, log_quote(buf_slice(&problem)));
-        health_pass(&gpu->health); /* without the program nothing can be said against it */
-        tell(cards, gpu);
-        return;
-    }
     gpu->is_checking = true;
+    cards->places[index].check = card_check_start(&spec, check_ended, &cards->places[index]);
 }
 
 static bool is_settling(const struct cards *cards)
@@ -267,20 +254,8 @@ void cards_stop(struct cards *cards)
 {
     cards->is_stopping = true;
     for (size_t i = 0; i < cards->config.gpus->count; i++) {
-        if (cards->checks[i].checkup != NULL) {
-            checkup_kill(cards->checks[i].checkup);
-        }
+        card_check_cancel(steal(cards->places[i].check));
     }
-}
-
-bool cards_are_idle(const struct cards *cards)
-{
-    for (size_t i = 0; i < cards->config.gpus->count; i++) {
-        if (cards->checks[i].checkup != NULL) {
-            return false;
-        }
-    }
-    return true;
 }
 
 void cards_free(struct cards *cards)

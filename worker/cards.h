@@ -3,7 +3,7 @@
 #ifndef WORKER_CARDS_H
 #define WORKER_CARDS_H
 
-#include "checkup.h"
+#include "card_check.h"
 #include "gpu/source.h"
 
 struct agent;
@@ -12,7 +12,7 @@ struct cards_config {
     struct gpus *gpus;
     struct gpu_source *source; /* NULL without cards; taken */
     bool is_checking;          /* cards are checked before their first use */
-    const char *fake;          /* see checkup.h */
+    const char *fake;          /* see card_check.h */
     uint64_t limit_ms;         /* of one check */
     struct health_rules rules;
 };
@@ -26,7 +26,6 @@ bool cards_are_well(const struct cards *cards, const int *indexes, size_t count)
 void cards_put_json(const struct cards *cards, struct buf *out); /* "gpus":[...] and versions */
 void cards_put_metrics(const struct cards *cards, struct buf *out);
 void cards_stop(struct cards *cards); /* no further checks; those that run are ended */
-bool cards_are_idle(const struct cards *cards);
 void cards_free(struct cards *cards); /* accepts NULL */
 
 #endif

@@ -97,7 +97,7 @@ static void run(struct container *container, const char *const *argv, uint64_t t
 {
     const struct tool_spec spec = {
         .argv = argv, .timeout_ms = timeout_ms, .fn = fn, .arg = container};
-    container->tool = tool_start(container->agent, &spec);
+    container->tool = tool_start(&container->agent->tools, &spec);
 }
 
 /* The kernel's kills inside a container count in a control group that is not the agent's. */

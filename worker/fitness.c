@@ -11,7 +11,7 @@
 struct fitness {
     const struct fitness_spec *spec;
     struct loop *loop;
-    struct reaper *reaper;
+    struct tools tools;
     struct timer alive;
     size_t at, end; /* indexes of cards still to do */
     size_t fit, unfit;
@@ -24,10 +24,10 @@ static const struct gpu *card_of(const struct fitness *fitness)
     return &fitness->spec->cards->gpus->items[fitness->at];
 }
 
-static void print_end(const struct fitness *fitness, const struct checkup_end *end)
+static void print_end(const struct fitness *fitness, const struct card_check_end *end)
 {
     static const char *const words[] = {
-        [CHECKUP_FIT] = "fit", [CHECKUP_UNFIT] = "NOT FIT", [CHECKUP_IMPOSSIBLE] = "not checked"};
+        [CARD_FIT] = "fit", [CARD_UNFIT] = "NOT FIT", [CARD_UNCHECKED] = "not checked"};
     const struct gpu *gpu = card_of(fitness);
     if (!fitness->spec->is_json) {
         (void)printf("%zu %s %s: %s%s%s\n", fitness->at, gpu->uuid, gpu->name, words[end->verdict],
@@ -46,37 +46,30 @@ static void print_end(const struct fitness *fitness, const struct checkup_end *e
     (void)printf("%.*s}\n", SLICE_ARG(buf_slice(&out)));
 }
 
-static void check_ended(const struct checkup_end *end, void *arg)
+static void check_ended(const struct card_check_end *end, void *arg)
 {
     struct fitness *fitness = arg;
     print_end(fitness, end);
     (void)fflush(stdout);
-    fitness->fit += end->verdict == CHECKUP_FIT;
-    fitness->unfit += end->verdict == CHECKUP_UNFIT;
+    fitness->fit += end->verdict == CARD_FIT;
+    fitness->unfit += end->verdict == CARD_UNFIT;
     fitness->at++;
     check_next(fitness);
 }
 
 static void check_next(struct fitness *fitness)
 {
-    AUTO(buf_done) struct buf problem = BUF_INIT;
-    struct checkup *checkup = NULL;
     if (fitness->at == fitness->end) {
         loop_stop(fitness->loop);
         return;
     }
-    const struct checkup_spec spec = {
-        .loop = fitness->loop,
-        .reaper = fitness->reaper,
-        .keeper = fitness->spec->keeper,
+    const struct card_check_spec spec = {
+        .tools = &fitness->tools,
         .uuid = card_of(fitness)->uuid,
         .fake = fitness->spec->cards->fake,
         .limit_ms = fitness->spec->cards->limit_ms,
     };
-    if (checkup_start(&spec, check_ended, fitness, &checkup, &problem) != ERR_OK) {
-        (void)fprintf(stderr, "millrace-worker: %.*s\n", SLICE_ARG(buf_slice(&problem)));
-        loop_stop(fitness->loop);
-    }
+    (void)card_check_start(&spec, check_ended, fitness);
 }
 
 /* The loop does not wait for the end of a child alone. */
@@ -121,12 +114,13 @@ int fitness_run(const struct fitness_spec *spec)
         return 2;
     }
     fitness.loop = loop_new();
-    fitness.reaper = reaper_new(fitness.loop);
+    fitness.tools = (struct tools){
+        .loop = fitness.loop, .reaper = reaper_new(fitness.loop), .keeper = spec->keeper};
     timer_start(fitness.loop, &fitness.alive, ALIVE_MS, stay);
     check_next(&fitness);
     loop_run(fitness.loop);
     timer_stop(&fitness.alive);
-    reaper_close(fitness.reaper);
+    reaper_close(fitness.tools.reaper);
     loop_free(fitness.loop);
     return fitness.unfit > 0 ? 1 : fitness.fit > 0 ? 0 : FITNESS_NO_CARD;
 }

@@ -112,7 +112,7 @@ static void pull_inspect(struct pull *pull)
                                 IMAGE_FORMAT,     pull->reference, NULL};
     const struct tool_spec spec = {
         .argv = argv, .timeout_ms = INSPECT_MS, .fn = pull_inspected, .arg = pull};
-    pull->tool = tool_start(pull->pulls->agent, &spec);
+    pull->tool = tool_start(&pull->pulls->agent->tools, &spec);
 }
 
 /* Something that is nobody's name for an image: it cannot be pulled. */
@@ -151,7 +151,7 @@ static void pull_load(struct pull *pull)
     log_info("image.pull", "image=%s", log_quote(slice_of(pull->reference)));
     pull->was_pulled = true;
     pull->since_ms = loop_now_ms(agent->loop);
-    pull->tool = tool_start(agent, &spec);
+    pull->tool = tool_start(&agent->tools, &spec);
 }
 
 static void pull_said(struct slice line, void *arg)

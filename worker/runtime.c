@@ -132,7 +132,7 @@ static void ask(struct runtime *runtime, const char *const *argv, uint64_t timeo
 {
     const struct tool_spec spec = {
         .argv = argv, .timeout_ms = timeout_ms, .fn = fn, .arg = runtime};
-    runtime->tool = tool_start(runtime->agent, &spec);
+    runtime->tool = tool_start(&runtime->agent->tools, &spec);
 }
 
 static void runtime_search(struct runtime *runtime)

@@ -1,11 +1,10 @@
-/* A process of its own group like a handler, so it ends with the agent; without a mark, because
- * what it starts for good (podman's helper of a user's containers) must outlive it. */
+/* A process of its own group like a handler, so it ends with the agent. Most have no mark, because
+ * what they start for good (podman's helper of a user's containers) must outlive them. */
 #include "tool.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent.h"
 #include "env.h"
 
 #define OUTPUT_LINES 200
@@ -14,7 +13,7 @@
 #define PROBLEM_BYTES 600
 
 struct tool {
-    struct agent *agent;
+    struct tools *tools;
     struct process *process; /* NULL when it could not be started */
     struct timer timer;      /* of its time, or of telling that it could not be started */
     uint64_t timeout_ms;
@@ -27,13 +26,15 @@ struct tool {
 
 static void tool_free(struct tool *tool)
 {
-    struct agent *agent = tool->agent;
+    struct tools *tools = tool->tools;
     timer_stop(&tool->timer);
     free(tool->name);
     free(tool->problem);
     free(tool);
-    agent->tool_count--;
-    agent_check_stopped(agent);
+    tools->count--;
+    if (tools->on_gone != NULL) {
+        tools->on_gone(tools->arg);
+    }
 }
 
 static void tool_finish(struct tool *tool, const struct tool_result *result)
@@ -80,7 +81,11 @@ static void on_end(const struct process_end *end, void *arg)
     if (!is_ok) {
         put_problem(tool, end, &problem);
     }
-    tool_finish(tool, &(struct tool_result){is_ok, buf_slice(&output), buf_slice(&problem)});
+    tool_finish(tool, &(struct tool_result){.is_ok = is_ok,
+                                            .is_late = tool->is_late,
+                                            .end = end,
+                                            .output = buf_slice(&output),
+                                            .problem = buf_slice(&problem)});
 }
 
 static void on_late(struct timer *timer)
@@ -96,31 +101,32 @@ static void on_not_started(struct timer *timer)
     tool_finish(tool, &(struct tool_result){.problem = slice_of(tool->problem)});
 }
 
-struct tool *tool_start(struct agent *agent, const struct tool_spec *spec)
+struct tool *tool_start(struct tools *tools, const struct tool_spec *spec)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
-    AUTO(env_free) char **env = env_outside(environ);
+    AUTO(env_free) char **outside = spec->env == NULL ? env_outside(environ) : NULL;
     struct tool *tool = xcalloc(1, sizeof(*tool));
-    *tool = (struct tool){.agent = agent,
+    *tool = (struct tool){.tools = tools,
                           .timeout_ms = spec->timeout_ms,
                           .on_line = spec->on_line,
                           .fn = spec->fn,
                           .arg = spec->arg,
                           .name = xasprintf("%s %s", spec->argv[0], spec->argv[1])};
-    agent->tool_count++;
-    struct process_spec process = {.loop = agent->loop,
-                                   .reaper = agent->reaper,
-                                   .keeper = agent->config.keeper,
+    tools->count++;
+    struct process_spec process = {.loop = tools->loop,
+                                   .reaper = tools->reaper,
+                                   .keeper = tools->keeper,
                                    .name = tool->name,
                                    .argv = (char *const *)spec->argv,
-                                   .env = env};
+                                   .env = spec->env == NULL ? outside : spec->env,
+                                   .mark = spec->mark};
     if (process_start(&process, &tool->process, &problem) != ERR_OK) {
         tool->problem = xasprintf("%s: %.*s", tool->name, SLICE_ARG(buf_slice(&problem)));
-        timer_start(agent->loop, &tool->timer, 0, on_not_started);
+        timer_start(tools->loop, &tool->timer, 0, on_not_started);
         return tool;
     }
     process_on_end(tool->process, on_line, on_end, tool);
-    timer_start(agent->loop, &tool->timer, spec->timeout_ms, on_late);
+    timer_start(tools->loop, &tool->timer, spec->timeout_ms, on_late);
     return tool;
 }
 

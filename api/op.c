@@ -11,6 +11,7 @@
 #include "meter.h"
 #include "net/gate.h"
 #include "ops/openai_error.h"
+#include "queue/glance.h"
 #include "reply.h"
 #include "route.h"
 
@@ -36,6 +37,7 @@ static void op_free(struct op *op)
     timer_stop(&op->timer);
     list_unlink(&op->heavy_link);
     store_detach(&op->call);
+    glance_free(op->glance);
     catalog_unref(op->entry);
     buf_done(&op->document);
     if (op->list != NULL) {

@@ -15,6 +15,7 @@
 #include "tail.h"
 #include "watch.h"
 
+struct glance;
 struct lb;
 struct route;
 
@@ -36,16 +37,17 @@ struct op {
     uint64_t began_us;
     int status; /* of the answer; 0 until there is one */
     /* of single operations */
-    bool is_sync;        /* submit: /runsync */
-    bool is_object;      /* stream: the answer's shape */
-    bool has_waited;     /* await, stream: the time to wait is over */
-    bool must_look;      /* stream: told while a reading was on its way */
-    int64_t removed;     /* purge: so far */
-    struct buf document; /* endpoints: what is being stored */
-    int64_t version;     /* endpoints: of what has been stored */
-    unsigned tries;      /* endpoints: updates begun again */
-    bool is_missing;     /* endpoints: deleted before */
-    struct op **list;    /* endpoints list: cleared when this operation ends first */
+    struct glance *glance; /* status: owned; NULL before and for the script */
+    bool is_sync;          /* submit: /runsync */
+    bool is_object;        /* stream: the answer's shape */
+    bool has_waited;       /* await, stream: the time to wait is over */
+    bool must_look;        /* stream: told while a reading was on its way */
+    int64_t removed;       /* purge: so far */
+    struct buf document;   /* endpoints: what is being stored */
+    int64_t version;       /* endpoints: of what has been stored */
+    unsigned tries;        /* endpoints: updates begun again */
+    bool is_missing;       /* endpoints: deleted before */
+    struct op **list;      /* endpoints list: cleared when this operation ends first */
     struct {
         int64_t attempt, next; /* of the next chunk */
         bool is_stream;        /* asked for as one */

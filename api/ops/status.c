@@ -1,13 +1,20 @@
-/* GET|POST status: one read. GET|POST status-sync: the same, but waits for the end. */
+/* GET|POST status: one glance, or one read where requests are counted. GET|POST status-sync: one
+ * read after the other until the end. */
 #include "ops/await.h"
 #include "ops/ops.h"
+#include "queue/glance.h"
 
 static void status_read(struct store_call *call, enum err err, const struct reply *reply);
+static void status_glanced(void *arg, enum err err, const struct job_view *job);
 
 static void status_look(struct op *op)
 {
     const struct rate rate = op_rate(op);
-    queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), &rate, status_read);
+    if (rate.bucket.len > 0) {
+        queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), &rate, status_read);
+    } else {
+        op->glance = glance_new(op->node->store, op_ep(op), op_id(op), status_glanced, op);
+    }
 }
 
 /* ?ttl=ms: how much longer the record shall be kept; what is no positive number is ignored. */
@@ -41,6 +48,14 @@ static void status_read(struct store_call *call, enum err err, const struct repl
     struct job_view job;
     if (op_read_job(op, err, reply, &job)) {
         op_reply_job(op, &job);
+    }
+}
+
+static void status_glanced(void *arg, enum err err, const struct job_view *job)
+{
+    struct op *op = arg;
+    if (!op_has_failed(op, err)) {
+        op_reply_job(op, job);
     }
 }
 

@@ -73,16 +73,9 @@ void queue_read(struct store *store, struct store_call *call, struct slice ep, s
     store_eval(store, call, SCRIPT_READ, ep, argv, COUNT_OF(argv), fn);
 }
 
-/* s a t0 t1 t2 w r tk members fr o position reason detail, see view_job.lua */
-enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
+enum err queue_record_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
 {
-    if (reply_is_nil(reply)) {
-        return ERR_NOT_FOUND;
-    }
     struct job_view job = {.id = id};
-    if (queue_limited_ms(reply) > 0) {
-        return ERR_LIMITED;
-    }
     if (reply_count(reply) < 8 ||
         job_state_from_letter(reply_slice(reply_at(reply, 0)), &job.state) != ERR_OK) {
         return ERR_STORE_REPLY;
@@ -97,10 +90,27 @@ enum err queue_read_result(const struct reply *reply, struct slice id, struct jo
     job.worker = reply_slice(reply_at(reply, 5));
     job.retries = reply_int(reply_at(reply, 6), 0);
     job.token = reply_slice(reply_at(reply, 7));
-    job.members = reply_slice(reply_at(reply, 8));
-    job.has_freed = !reply_is_nil(reply_at(reply, 9));
-    job.freed_ms = reply_int(reply_at(reply, 9), ended_ms) - ended_ms;
-    job.is_orphan = reply_int(reply_at(reply, 10), 0) == 1;
+    job.has_freed = !reply_is_nil(reply_at(reply, 8));
+    job.freed_ms = reply_int(reply_at(reply, 8), ended_ms) - ended_ms;
+    job.is_orphan = reply_int(reply_at(reply, 9), 0) == 1;
+    *ret_job = job;
+    return ERR_OK;
+}
+
+/* The record, members, position, reason, detail: see view_job.lua. */
+enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
+{
+    if (reply_is_nil(reply)) {
+        return ERR_NOT_FOUND;
+    }
+    if (queue_limited_ms(reply) > 0) {
+        return ERR_LIMITED;
+    }
+    struct job_view job;
+    if (queue_record_result(reply, id, &job) != ERR_OK) {
+        return ERR_STORE_REPLY;
+    }
+    job.members = reply_slice(reply_at(reply, 10));
     job.position = reply_int(reply_at(reply, 11), 0);
     job.reason = reply_slice(reply_at(reply, 12));
     job.detail = reply_slice(reply_at(reply, 13));

@@ -63,7 +63,7 @@ void store_command(struct store *store, struct store_call *call, const struct sl
                    size_t count, store_fn fn);
 /* One transition of one endpoint ("sys" for the common keys): KEYS[1] is "mr:{ep}:". For the
  * scripts that take several items in ARGV (submit, finish, progress, append, read) the callback
- * gets the reply element of its own item. */
+ * gets the reply element of its own item; the calls of explain share one reply. */
 void store_eval(struct store *store, struct store_call *call, enum script_id script,
                 struct slice ep, const struct slice *args, size_t count, store_fn fn);
 /* The same, but it ends only when a replica has the write too (WAIT), on a connection of its own.

@@ -31,6 +31,7 @@ static const struct {
     [SCRIPT_CONFIGURE] = {false, false, false},
     [SCRIPT_CHUNKS] = {true, true, true},
     [SCRIPT_EXPIRE] = {false, true, false},
+    [SCRIPT_EXPLAIN] = {true, true, false}, /* shared */
     [SCRIPT_FINISH] = {true, true, true},
     [SCRIPT_FREED] = {false, true, false},
     [SCRIPT_DESCRIBE] = {false, true, false},
@@ -126,11 +127,17 @@ bool batch_joins(enum script_id script)
     return script != NO_SCRIPT && traits[script].joins;
 }
 
+/* Says the same to all: its calls have no arguments and each gets the whole reply. */
+static bool is_shared(enum script_id script)
+{
+    return script == SCRIPT_EXPLAIN;
+}
+
 /* The element of the reply that belongs to one call. */
 static const redisReply *item_of(const struct store_batch *batch, const redisReply *reply,
                                  size_t index)
 {
-    if (!batch_joins(batch->script)) {
+    if (!batch_joins(batch->script) || is_shared(batch->script)) {
         return reply;
     }
     bool is_there = reply->type == REDIS_REPLY_ARRAY && index < reply->elements;

@@ -18,8 +18,8 @@ Finished = namedtuple("Finished", "applied watchers token delay_ms execution_ms 
 Lost = namedtuple("Lost", "applied state watchers token", defaults=(None,) * 3)
 Change = namedtuple("Change", "id state watchers token")
 Cancelled = namedtuple("Cancelled", "state watchers token delay_ms execution_ms worker")
-View = namedtuple("View", "state attempt submitted started ended worker retries token members freed"
-                  " orphan position reason detail", defaults=(None,) * 5)
+View = namedtuple("View", "state attempt submitted started ended worker retries token freed orphan"
+                  " members position reason detail", defaults=(None,) * 6)
 Page = namedtuple("Page", "state attempt token more chunks")
 Tail = namedtuple("Tail", "job version first stored chunks")
 Appended = namedtuple("Appended", "stored watchers token", defaults=(None,) * 2)

@@ -122,7 +122,7 @@ def test_each_end_puts_one_delivery_into_the_outbox(queue, heard, end, state):
     (hook,) = take(queue)
     assert (hook.job, hook.url, hook.failed) == ("a", URL, "0")
     shown = [state, view.attempt, view.submitted, view.started or "", view.ended,
-             view.worker or "", view.retries or "", "", view.members or ""]
+             view.worker or "", view.retries or "", "", None, None, view.members or ""]
     assert hook.view == shown
 
 
@@ -165,7 +165,7 @@ def test_a_delivery_outlives_the_record(ended):
     for key in ("job", "wh", "in", "out"):
         ended.redis.delete(ended.key(key, "a"))
     (hook,) = take(ended)
-    assert hook.view[8] == '"output":{"x":1}'
+    assert hook.view[10] == '"output":{"x":1}'
     assert done(ended, hook, 500, "HTTP status 500") == "Q"
     assert outbox(ended) == [hook.name]
     assert ended.redis.keys(ended.key("wh", "*")) == []

@@ -13,6 +13,7 @@ local P = KEYS[1]
 --#include now
 --#include rate
 --#include watcher
+--#include explain_wait
 --#include view_job
 --#include read_chunks
 local results = {}

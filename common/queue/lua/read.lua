@@ -7,6 +7,7 @@ local P = KEYS[1]
 --#include now
 --#include rate
 --#include watcher
+--#include explain_wait
 --#include view_job
 local results = {}
 for i = 1, #ARGV, 4 do

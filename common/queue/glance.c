@@ -1,0 +1,182 @@
+/* record + output, in one flush -> answer
+ *                              -> waits: why? -> answer
+ *                              -> in doubt: the script -> answer
+ *
+ * What is beyond doubt: a waiting, running or cancelled job without output, as of the moment of its
+ * record; a completed one with its output, because nothing changes either any more. In doubt is
+ * a failed one, which a retry may have begun again between the two commands, and a running one with
+ * output: that may be progress or already the result. Behind a slot that moves the replies may come
+ * in another order; then, too, the script is asked. */
+#include "queue/glance.h"
+
+#include "base/id.h"
+#include "queue/queue_args.h"
+
+enum { FIELD_NUMBER = 10, FIELD_CLASS };                              /* of the record */
+enum { WHY_FIRST, WHY_FIRST_LOW, WHY_REASON, WHY_DETAIL, WHY_COUNT }; /* see explain.lua */
+
+struct glance {
+    struct store *store;
+    struct slice ep, id;
+    glance_fn fn;
+    void *arg;
+    struct store_call record, output; /* output: of every later step too */
+    enum err err;                     /* of the record */
+    bool has_record;
+    bool is_low;
+    int64_t number;
+    struct job_view job;
+    char worker[ID_MAX + 1]; /* what job.worker points to */
+};
+
+static void glance_recorded(struct store_call *call, enum err err, const struct reply *reply);
+static void glance_output(struct store_call *call, enum err err, const struct reply *reply);
+static void glance_explain(struct glance *glance);
+static void glance_explained(struct store_call *call, enum err err, const struct reply *reply);
+static void glance_ask_script(struct glance *glance);
+static void glance_read(struct store_call *call, enum err err, const struct reply *reply);
+
+static struct slice key_of(struct buf *key, const char *kind, const struct glance *glance)
+{
+    buf_clear(key);
+    (void)buf_put_str(key, "mr:{");
+    (void)buf_put_slice(key, glance->ep);
+    (void)buf_put_str(key, kind);
+    (void)buf_put_slice(key, glance->id);
+    return buf_slice(key);
+}
+
+struct glance *glance_new(struct store *store, struct slice ep, struct slice id, glance_fn fn,
+                          void *arg)
+{
+    struct glance *glance = xcalloc(1, sizeof(*glance));
+    *glance = (struct glance){.store = store, .ep = ep, .id = id, .fn = fn, .arg = arg};
+    AUTO(buf_done) struct buf key = BUF_INIT;
+    const struct slice record[] = {
+        SLICE("HMGET"), key_of(&key, "}:job:", glance),
+        SLICE("s"),     SLICE("a"),
+        SLICE("t0"),    SLICE("t1"),
+        SLICE("t2"),    SLICE("w"),
+        SLICE("r"),     SLICE("tk"),
+        SLICE("fr"),    SLICE("o"),
+        SLICE("n"),     SLICE("c"),
+    };
+    store_command(store, &glance->record, record, COUNT_OF(record), glance_recorded);
+    const struct slice output[] = {SLICE("GET"), key_of(&key, "}:out:", glance)};
+    store_command(store, &glance->output, output, COUNT_OF(output), glance_output);
+    return glance;
+}
+
+void glance_free(struct glance *glance)
+{
+    if (glance != NULL) {
+        store_detach(&glance->record);
+        store_detach(&glance->output);
+        free(glance);
+    }
+}
+
+static void glance_decode(struct glance *glance, const struct reply *reply)
+{
+    if (reply_is_nil(reply_at(reply, 0))) {
+        glance->err = reply_count(reply) > 0 ? ERR_NOT_FOUND : ERR_STORE_REPLY;
+        return;
+    }
+    glance->err = queue_record_result(reply, glance->id, &glance->job);
+    struct slice worker = glance->job.worker;
+    if (glance->err != ERR_OK || worker.len > ID_MAX) {
+        glance->err = ERR_STORE_REPLY;
+        return;
+    }
+    if (worker.len > 0) {
+        memcpy(glance->worker, worker.ptr, worker.len);
+        glance->job.worker.ptr = glance->worker;
+    }
+    glance->job.token = SLICE_NONE;
+    glance->number = reply_int(reply_at(reply, FIELD_NUMBER), 0);
+    glance->is_low = slice_is(reply_slice(reply_at(reply, FIELD_CLASS)), "l");
+}
+
+static void glance_recorded(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct glance *glance = container_of(call, struct glance, record);
+    glance->has_record = true;
+    glance->err = err;
+    if (err == ERR_OK) {
+        glance_decode(glance, reply);
+    }
+}
+
+static bool is_beyond_doubt(const struct job_view *job, bool has_output)
+{
+    switch (job->state) {
+    case JOB_COMPLETED:
+        return has_output;
+    case JOB_IN_PROGRESS:
+        return !has_output;
+    case JOB_IN_QUEUE:
+    case JOB_CANCELLED:
+        return true;
+    case JOB_FAILED:
+    case JOB_TIMED_OUT:
+    case JOB_STATE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void glance_output(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct glance *glance = container_of(call, struct glance, output);
+    if (glance->has_record && (glance->err != ERR_OK || err != ERR_OK)) {
+        glance->fn(glance->arg, glance->err != ERR_OK ? glance->err : err, NULL);
+    } else if (!glance->has_record || !is_beyond_doubt(&glance->job, !reply_is_nil(reply))) {
+        glance_ask_script(glance);
+    } else if (glance->job.state == JOB_IN_QUEUE) {
+        glance_explain(glance);
+    } else {
+        glance->job.members = reply_slice(reply);
+        glance->fn(glance->arg, ERR_OK, &glance->job);
+    }
+}
+
+static void glance_explain(struct glance *glance)
+{
+    store_eval(glance->store, &glance->output, SCRIPT_EXPLAIN, glance->ep, NULL, 0,
+               glance_explained);
+}
+
+static void glance_explained(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct glance *glance = container_of(call, struct glance, output);
+    if (err == ERR_OK && reply_count(reply) != WHY_COUNT) {
+        err = ERR_STORE_REPLY;
+    }
+    if (err != ERR_OK) {
+        glance->fn(glance->arg, err, NULL);
+        return;
+    }
+    int64_t first =
+        reply_int(reply_at(reply, glance->is_low ? WHY_FIRST_LOW : WHY_FIRST), glance->number);
+    glance->job.position = glance->number > first ? glance->number - first : 0;
+    glance->job.reason = reply_slice(reply_at(reply, WHY_REASON));
+    glance->job.detail = reply_slice(reply_at(reply, WHY_DETAIL));
+    glance->fn(glance->arg, ERR_OK, &glance->job);
+}
+
+static void glance_ask_script(struct glance *glance)
+{
+    store_detach(&glance->record);
+    queue_read(glance->store, &glance->output, glance->ep, glance->id, SLICE(""), RATE_NONE,
+               glance_read);
+}
+
+static void glance_read(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct glance *glance = container_of(call, struct glance, output);
+    struct job_view job;
+    if (err == ERR_OK) {
+        err = queue_read_result(reply, glance->id, &job);
+    }
+    glance->fn(glance->arg, err, err == ERR_OK ? &job : NULL);
+}

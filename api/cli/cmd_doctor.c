@@ -14,6 +14,7 @@
 #include "doctor.h"
 #include "message.h"
 #include "queue/store.h"
+#include "queue/store_url.h"
 #include "result.h"
 
 #define FILES_MIN 16384 /* descriptors for ten thousand clients and what else is open */
@@ -73,7 +74,8 @@ static int check_redis(struct doctor *doctor, const struct doctor_options *optio
                    "not examined: no `millrace up` runs in %s and no --redis is given",
                    options->client.data);
     } else if (store_check_url(url, &problem) != ERR_OK) {
-        message_error("--redis: %.*s", SLICE_ARG(buf_slice(&problem)));
+        AUTO_STR shown = store_url_shown(url);
+        message_error("--redis is \"%s\"; %.*s", shown, SLICE_ARG(buf_slice(&problem)));
         return EXIT_USAGE;
     } else {
         doctor_redis(doctor, url);

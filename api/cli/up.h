@@ -35,7 +35,6 @@ struct up {
     struct notices *notices; /* of API nodes that stop; NULL: the system has none */
     pid_t *retired;          /* nodes that stop while their successors serve already; not reaped */
     size_t retired_count;
-    char *redis_url;
     char **api_env;   /* ours, with the key */
     char **plain_env; /* ours, without it: handlers must not see the admin key */
     /* the way to ready */

@@ -2,6 +2,7 @@
 #include <limits.h>
 
 #include "queue/store.h"
+#include "queue/store_url.h"
 #include "up.h"
 
 #define OPTION_COUNT 11
@@ -76,7 +77,9 @@ enum err up_check(struct up_options *options, struct buf *problem)
     if (options->redis != NULL) {
         AUTO(buf_done) struct buf what = BUF_INIT;
         if (store_check_url(options->redis, &what) != ERR_OK) {
-            (void)buf_printf(problem, "--redis: %.*s", SLICE_ARG(buf_slice(&what)));
+            AUTO_STR shown = store_url_shown(options->redis);
+            (void)buf_printf(problem, "--redis is \"%s\"; %.*s", shown,
+                             SLICE_ARG(buf_slice(&what)));
             return ERR_BAD_REQUEST;
         }
     }

@@ -17,6 +17,8 @@ static const char key_variable[] = "MILLRACE_API_KEY";
 
 static const char metrics_variable[] = "MILLRACE_METRICS"; /* one address cannot be that of all */
 
+static const char redis_variable[] = "MILLRACE_REDIS";
+
 static const char notify_variable[] = "NOTIFY_SOCKET"; /* ours is not our children's */
 
 static bool is_variable(const char *text, const char *name)
@@ -25,21 +27,28 @@ static bool is_variable(const char *text, const char *name)
     return strncmp(text, name, len) == 0 && text[len] == '=';
 }
 
-/* A copy of our environment with or without (NULL) the admin key and the address for notices. */
-static char **build_env(const char *key, const char *notices)
+static bool is_ours(const char *text)
+{
+    return is_variable(text, key_variable) || is_variable(text, redis_variable) ||
+           is_variable(text, notify_variable) || is_variable(text, metrics_variable);
+}
+
+/* A copy of our environment with Redis, and with or without (NULL) the admin key and the address
+ * for notices. */
+static char **build_env(const char *redis, const char *key, const char *notices)
 {
     size_t count = 0;
     while (environ[count] != NULL) {
         count++;
     }
-    char **env = xcalloc(count + 3, sizeof(*env));
+    char **env = xcalloc(count + 4, sizeof(*env));
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_variable(environ[i], key_variable) && !is_variable(environ[i], notify_variable) &&
-            !is_variable(environ[i], metrics_variable)) {
+        if (!is_ours(environ[i])) {
             env[at++] = xstrdup(environ[i]);
         }
     }
+    env[at++] = xasprintf("%s=%s", redis_variable, redis);
     if (key != NULL) {
         env[at++] = xasprintf("%s=%s", key_variable, key);
     }
@@ -78,8 +87,6 @@ static struct child *add_program(struct up *up, enum child_stage stage, const ch
     AUTO_STR path = programs_find(program);
     struct child *child = add_child(up, stage, name);
     child_arg(child, "%s", path);
-    child_arg(child, "--redis");
-    child_arg(child, "%s", up->redis_url);
     child_arg(child, "--node-id");
     child_arg(child, "%s", name);
     if (up->options.log_level != NULL) {
@@ -156,11 +163,11 @@ static void add_redis(struct up *up)
 
 void up_plan(struct up *up)
 {
-    up->api_env = build_env(up->data.key, notices_address(up->notices));
-    up->plain_env = build_env(NULL, NULL);
-    up->redis_url = up->options.redis != NULL
-                        ? xstrdup(up->options.redis)
-                        : xasprintf("unix://%s/redis/redis.sock", up->data.dir);
+    AUTO_STR redis = up->options.redis != NULL
+                         ? xstrdup(up->options.redis)
+                         : xasprintf("unix://%s/redis/redis.sock", up->data.dir);
+    up->api_env = build_env(redis, up->data.key, notices_address(up->notices));
+    up->plain_env = build_env(redis, NULL, NULL);
     for (int64_t i = 0; i < up->options.agents; i++) {
         add_agent(up, (size_t)i);
     }
@@ -205,7 +212,6 @@ void up_plan_free(struct up *up)
     }
     child_free(up->helper);
     free(up->children);
-    free(up->redis_url);
     free_env(up->api_env);
     free_env(up->plain_env);
 }

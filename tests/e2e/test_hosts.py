@@ -25,12 +25,12 @@ def test_each_host_is_cut_off_for_a_while():
     nothing_wrong("links", "--jobs", "300", "--outage", "3")
 
 
-def test_the_master_dies():
-    nothing_wrong("sentinel", "--jobs", "300")
+def test_the_master_dies_and_what_two_servers_had_is_kept():
+    nothing_wrong("sentinel", "--jobs", "300", "--durability", "replica")
 
 
-def test_the_master_is_cut_off():
-    nothing_wrong("isolated", "--jobs", "300", "--outage", "8")
+def test_the_master_is_cut_off_and_what_two_servers_had_is_kept():
+    nothing_wrong("isolated", "--jobs", "300", "--durability", "replica", "--outage", "8")
 
 
 def test_slots_move_between_shards():

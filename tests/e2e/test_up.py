@@ -295,3 +295,10 @@ def test_a_bad_redis_url_is_named_without_its_password():
                              capture_output=True, text=True, timeout=20)
         assert bad.returncode == 2 and "--redis" in bad.stderr and "port" in bad.stderr
         assert "s3cret" not in bad.stderr and bad.stderr.count("\n") == 1
+
+
+def test_no_secret_stands_on_a_command_line(up):
+    """Command lines are readable by everybody on the machine; a Redis URL may hold a password."""
+    lines = [processes.command_line(pid) for pid in processes.descendants(up.process.pid)]
+    assert lines and not [line for line in lines if up.key in line or "redis.sock?" in line
+                          or "--redis" in line]

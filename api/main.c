@@ -14,7 +14,6 @@
 #include "hook.h"
 #include "limit.h"
 #include "meter.h"
-#include "net/exporter.h"
 #include "net/fetch.h"
 #include "node.h"
 #include "notify.h"
@@ -240,19 +239,6 @@ static void put_metrics(struct buf *out, void *arg)
     metrics_put_node(out, arg);
 }
 
-static void exporter_start(struct program *program, const char *address)
-{
-    struct node *node = &program->node;
-    enum err err = address != NULL
-                       ? exporter_new(node->loop, address, put_metrics, node, &program->exporter)
-                       : ERR_OK;
-    if (err != ERR_OK) {
-        (void)fprintf(stderr, "millrace-api: cannot listen on %s: %s; choose another --metrics\n",
-                      address, err_text(err));
-        exit(1);
-    }
-}
-
 static void hooks_start(struct node *node, const struct settings *settings)
 {
     struct hooks_config config = {.pause_ms = settings->webhook_retry_ms,
@@ -291,7 +277,7 @@ static void program_start(struct program *program, const struct settings *settin
     node->pools = pools_new(node);
     node->lb_wait_ms = (uint64_t)settings->lb_wait_ms;
     node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
-    exporter_start(program, settings->role.metrics);
+    program->exporter = role_export(&settings->role, PROGRAM, node->loop, put_metrics, node);
     listen_start(node, settings);
     program->drain_timeout_ms = (uint64_t)settings->drain_timeout_ms;
     loop_on_stop_signal(node->loop, on_stop, program);

@@ -11,9 +11,10 @@
 #include "base/log.h"
 #include "cluster.h"
 #include "gauges.h"
-#include "net/exporter.h"
 #include "queue/role.h"
 #include "tick.h"
+
+#define PROGRAM "millrace-scheduler"
 
 #define RESIGN_MS 1000
 #define CHANNEL_WAKE "mr:wake"
@@ -87,19 +88,6 @@ static void put_metrics(struct buf *out, void *arg)
     gauges_put(out, &scheduler->tick, leader_is_leading(&scheduler->leader));
 }
 
-static bool start_exporter(struct scheduler *scheduler, const char *address)
-{
-    enum err err = address != NULL ? exporter_new(scheduler->loop, address, put_metrics, scheduler,
-                                                  &scheduler->exporter)
-                                   : ERR_OK;
-    if (err != ERR_OK) {
-        (void)fprintf(stderr,
-                      "millrace-scheduler: cannot listen on %s: %s; choose another --metrics\n",
-                      address, err_text(err));
-    }
-    return err == ERR_OK;
-}
-
 int main(int argc, char **argv)
 {
     struct role role = {0};
@@ -109,14 +97,12 @@ int main(int argc, char **argv)
     bool is_clustered = cluster_complete(&cluster, &kubernetes);
     struct scheduler scheduler = {0};
     scheduler_start(&scheduler, &role, is_clustered ? &kubernetes : NULL);
-    bool is_listening = start_exporter(&scheduler, role.metrics);
-    if (is_listening) {
-        log_info("scheduler.started", "pid=%d", (int)getpid());
-        loop_run(scheduler.loop);
-    }
+    scheduler.exporter = role_export(&role, PROGRAM, scheduler.loop, put_metrics, &scheduler);
+    log_info("scheduler.started", "pid=%d", (int)getpid());
+    loop_run(scheduler.loop);
     scheduler_done(&scheduler);
     log_info("scheduler.stopped", "pid=%d", (int)getpid());
-    return is_listening && !guard_is_refused(&scheduler.guard) ? 0 : 1;
+    return guard_is_refused(&scheduler.guard) ? 1 : 0;
 }
 
 /* --- settings --- */
@@ -127,7 +113,7 @@ static void read_settings(struct role *role, struct cluster_settings *cluster, i
     struct config_option options[CLUSTER_OPTIONS];
     cluster_put_options(cluster, options);
     const struct config_spec spec = {
-        .program = "millrace-scheduler",
+        .program = PROGRAM,
         .summary =
             "Scales endpoints, assigns workers to agents and ends overdue jobs. Run several: "
             "one leads.",

@@ -1,7 +1,8 @@
 /* Placement in four steps:
  *
  *   keep     every worker that is there (or was wished) stays where it is, unless it is barred
- * there shrink   an endpoint that has too many loses the cheapest: not started, unhealthy, idle
+ *            there
+ *   shrink   an endpoint that has too many loses the cheapest: not started, unhealthy, idle
  *            longest, warm, idle, starting, busy; among equals where most of that kind are
  *   fit      an open agent that has more than its slots or cards loses the cheapest, which may be
  *            placed again elsewhere

@@ -9,7 +9,6 @@
 #include "env.h"
 #include "fitness.h"
 #include "label.h"
-#include "net/exporter.h"
 #include "pod.h"
 #include "queue/role.h"
 #include "runtime.h"
@@ -311,18 +310,13 @@ static void put_metrics(struct buf *out, void *arg)
     cards_put_metrics(agent->cards, out);
 }
 
-/* metrics: NULL for nowhere. */
-static int run(const struct agent_config *config, const char *metrics)
+static int run(const struct agent_config *config, const struct role *role)
 {
     struct loop *loop = loop_new();
     struct agent *agent = agent_new(loop, config);
-    struct exporter *exporter = NULL;
-    if (agent != NULL && metrics != NULL &&
-        exporter_new(loop, metrics, put_metrics, agent, &exporter) != ERR_OK) {
-        role_refuse(PROGRAM, "metrics", metrics, "cannot listen there; choose another address");
-    }
     int status = 1;
     if (agent != NULL) {
+        struct exporter *exporter = role_export(role, PROGRAM, loop, put_metrics, agent);
         loop_on_stop_signal(loop, on_stop, agent);
         log_info("agent.start", "slots=%lld gpus=%zu", (long long)config->slots,
                  config->cards->gpus->count);
@@ -367,7 +361,7 @@ static int serve(const struct settings *settings, const struct cards_config *car
         .pull_timeout_ms = (uint64_t)settings->pull_timeout_s * 1000,
         .spool_max = (size_t)settings->spool_max_mb << 20,
     };
-    return run(&config, settings->role.metrics);
+    return run(&config, &settings->role);
 }
 
 int main(int argc, char **argv)

@@ -23,11 +23,9 @@
 #include "slot.h"
 
 #define WATCH_MS 1000
-#define SILENT_MS 17000 /* three pings and a bit */
-#define SILENT_STOPPED_MS                                                                \
-    8000              /* this agent was told to end: its main container has ended before \
-                       */
-#define QUICK_MS 1000 /* from a container's start to its announcement */
+#define SILENT_MS 17000        /* three pings and a bit */
+#define SILENT_STOPPED_MS 8000 /* once this agent is told to end: its main container has ended */
+#define QUICK_MS 1000          /* from a container's start to its announcement */
 
 struct waiting { /* a preStop hook */
     struct list link;

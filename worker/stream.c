@@ -1,7 +1,7 @@
 /* A post's chunks are numbered by being put at the end of the buffer, answered 200 at once, and
  * appended to the store with the agent's next beat (pulse.h) or when they are 8 KB, one append on
- * its way at a time. An append is repeated
- * until it is stored; the store skips what it has already, so nothing is lost or doubled.
+ * its way at a time. An append is repeated until it is stored; the store skips what it has already,
+ * so nothing is lost or doubled.
  *
  *   post -> buffer -> append -> stored -> announce -> (more? append : ending_flushed)
  *

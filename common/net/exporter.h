@@ -1,4 +1,4 @@
-/* GET /metrics on a port of its own, for programs that serve no HTTP otherwise. */
+/* GET /metrics on a port of its own, for whoever can reach it. */
 #ifndef NET_EXPORTER_H
 #define NET_EXPORTER_H
 

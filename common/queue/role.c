@@ -101,3 +101,19 @@ _Noreturn void role_refuse(const char *program, const char *option, const char *
     (void)fprintf(stderr, "%s: --%s is \"%s\"; %s\n", program, option, value, problem);
     exit(2);
 }
+
+struct exporter *role_export(const struct role *role, const char *program, struct loop *loop,
+                             exporter_fn fn, void *arg)
+{
+    struct exporter *exporter = NULL;
+    if (role->metrics == NULL) {
+        return NULL;
+    }
+    enum err err = exporter_new(loop, role->metrics, fn, arg, &exporter);
+    if (err != ERR_OK) {
+        (void)fprintf(stderr, "%s: cannot listen on %s: %s; choose another --metrics\n", program,
+                      role->metrics, err_text(err));
+        exit(1);
+    }
+    return exporter;
+}

@@ -6,6 +6,7 @@
 #define QUEUE_ROLE_H
 
 #include "base/config.h"
+#include "net/exporter.h"
 #include "queue/guard.h"
 
 struct role {
@@ -24,5 +25,8 @@ void role_load(struct role *role, const struct config_spec *spec, int argc, char
 /* Ends the process: "PROGRAM: --OPTION is "VALUE"; PROBLEM". */
 _Noreturn void role_refuse(const char *program, const char *option, const char *value,
                            const char *problem);
+/* What --metrics asks for: NULL for nowhere; ends the process when it cannot listen there. */
+struct exporter *role_export(const struct role *role, const char *program, struct loop *loop,
+                             exporter_fn fn, void *arg);
 
 #endif

@@ -23,9 +23,11 @@ static const struct {
     bool is_divisible;  /* joined, but each item is complete in itself */
 } traits[SCRIPT_COUNT] = {
     [SCRIPT_ADOPT] = {false, true, false},
+    [SCRIPT_AGENTS] = {false, true, false},
     [SCRIPT_APPEND] = {true, true, true},
     [SCRIPT_ASSIGN] = {false, true, false},
     [SCRIPT_ATTEND] = {false, true, false},
+    [SCRIPT_BALANCE] = {false, true, false},
     [SCRIPT_BEAT] = {false, true, false},
     [SCRIPT_CANCEL] = {false, true, false},
     [SCRIPT_CONFIGURE] = {false, false, false},
@@ -34,6 +36,7 @@ static const struct {
     [SCRIPT_EXPLAIN] = {true, true, false}, /* shared */
     [SCRIPT_FINISH] = {true, true, true},
     [SCRIPT_FREED] = {false, true, false},
+    [SCRIPT_CRASHED] = {false, false, false},
     [SCRIPT_DESCRIBE] = {false, true, false},
     [SCRIPT_DISSOLVE] = {false, true, false},
     [SCRIPT_GRANT] = {false, true, false},
@@ -42,6 +45,7 @@ static const struct {
     [SCRIPT_LEAD] = {false, true, false},
     [SCRIPT_LOG] = {false, true, false},
     [SCRIPT_LOST] = {false, true, false},
+    [SCRIPT_PIN] = {false, true, false},
     [SCRIPT_PROGRESS] = {true, true, true},
     [SCRIPT_PROVEN] = {false, true, false},
     [SCRIPT_PURGE] = {false, true, false},

@@ -155,7 +155,7 @@ static void take_event(struct kube_watch *watch, const cJSON *event)
 static void take_lines(struct kube_watch *watch)
 {
     const char *end;
-    while ((end = memchr(watch->line.ptr, '\n', watch->line.len)) != NULL) {
+    while (watch->line.len > 0 && (end = memchr(watch->line.ptr, '\n', watch->line.len)) != NULL) {
         size_t len = (size_t)(end - watch->line.ptr);
         cJSON *event = cJSON_ParseWithLength(watch->line.ptr, len);
         if (event != NULL) {

@@ -11,6 +11,7 @@ import redis
 import requests
 
 from documents import document, library_handler, python_handler
+from millrace_up import BUILD
 from processes import free_ports
 from transitions import wait_for
 
@@ -199,3 +200,15 @@ def test_the_leader_tells_what_a_recount_finds(fresh_up, unique_id, beside):
     finally:
         os.kill(up.pid("api-0"), signal.SIGCONT)
         os.kill(up_scheduler, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("program", ["millrace-api", "millrace-scheduler", "millrace-worker"])
+def test_a_metrics_port_that_is_taken_ends_the_program(program, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        done = subprocess.run([BUILD / program, "--redis", "unix://%s/none.sock" % tmp_path,
+                               "--metrics", address], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert program + ": cannot listen on " + address in done.stderr

@@ -34,8 +34,10 @@ def test_append_of_an_earlier_try_after_later_chunks_adds_nothing(running):
     assert running.append("a", 0, "x").stored == 3
 
 
-def test_append_gives_the_list_the_expiry_of_the_record(running):
+def test_what_was_streamed_is_kept_as_long_as_the_record(running):
     running.append("a", 0, "x")
+    assert running.lasts("chunks", "a")
+    running.finish("a")
     left = running.redis.pttl(running.key("job", "a"))
     assert abs(running.redis.pttl(running.key("chunks", "a")) - left) < 1000
 

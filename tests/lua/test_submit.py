@@ -1,6 +1,8 @@
 """submit: a job is in its list, in the gauge and in a record together or not at all."""
 
-from transitions import script_text
+import pytest
+
+from transitions import DAY_MS, script_text
 
 
 def test_submit_stores_record_list_and_gauge(queue):
@@ -21,16 +23,38 @@ def test_submit_times_come_from_the_clock_of_redis(queue):
     assert (job["to"], job["re"]) == ("5000", "60000")
 
 
+def kept_ms(queue):
+    return queue.redis.pttl(queue.key("job", "a"))
+
+
+@pytest.mark.parametrize("again", ["lost", "retry", "late take"])
+def test_a_job_that_begins_again_is_kept_anew(queue, again):
+    queue.submit("a", ttl_ms=10000, execution_ms=5000, retention_ms=60000)
+    if again == "late take":
+        queue.redis.hincrby(queue.key("job", "a"), "tl", -20000)
+        queue.redis.pexpire(queue.key("job", "a"), 30000)
+    queue.take_one()
+    if again == "lost":
+        queue.redis.pexpire(queue.key("job", "a"), 30000)
+        queue.lost("a")
+    elif again == "retry":
+        queue.finish("a", outcome="F", members='"error":"no"')
+        queue.call("retry", "a")
+    assert kept_ms(queue) == pytest.approx(DAY_MS + 70000, abs=10000)
+
+
 def test_a_job_does_not_expire_before_its_end(queue):
     queue.submit("a", ttl_ms=10000, execution_ms=5000, retention_ms=60000, webhook="https://h")
-    assert all(queue.lasts(part, "a") for part in ("job", "in", "wh"))
+    assert all(queue.lasts(part, "a") for part in ("in", "wh"))
+    assert kept_ms(queue) == pytest.approx(DAY_MS + 75000, abs=5000)
     queue.take_one()
     queue.progress("a")
     queue.append("a", 0, "c")
-    parts = ("job", "in", "wh", "out", "chunks")
+    parts = ("in", "wh", "out", "chunks")
     assert all(queue.lasts(part, "a") for part in parts)
+    assert kept_ms(queue) > DAY_MS + 60000
     queue.finish("a")
-    assert all(0 < queue.redis.pttl(queue.key(part, "a")) <= 60000 for part in parts)
+    assert all(0 < queue.redis.pttl(queue.key(part, "a")) <= 60000 for part in (*parts, "job"))
 
 
 def test_submit_of_one_id_twice_in_one_call_stores_it_once(queue):

@@ -171,3 +171,17 @@ def test_sweep_again_changes_nothing(queue):
     before = (queue.job("a"), queue.stats())
     assert queue.sweep() == []
     assert (queue.job("a"), queue.stats()) == before
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_sweep_removes_what_is_left_of_a_job_whose_record_is_gone(queue, is_taken):
+    queue.submit("a", ttl_ms=1000, webhook="https://h")
+    if is_taken:
+        queue.take_one()
+        queue.append("a", 0, "c")
+        queue.progress("a")
+    queue.age("a", 700000)
+    queue.redis.delete(queue.key("job", "a"))
+    assert queue.sweep() == []
+    assert queue.gauges() == (0, 0) == queue.recount()
+    assert queue.redis.keys("*:a") == [] and (queue.due(), queue.ttl()) == ({}, {})

@@ -10,6 +10,7 @@
 local P, agent, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 --#include now
 --#include knows_less
+--#include backstop
 local function begin(id, attempt, worker, started, timeout)
     redis.call('HSET', P .. 'job:' .. id, 's', 'P', 'a', attempt, 'w', worker, 'ag', agent, 't1', started)
     redis.call('ZADD', P .. 'due', math.min(now + lease, started + timeout), id)
@@ -18,6 +19,7 @@ local function make_orphan(id, token, started, timeout, retention)
     local key = P .. 'job:' .. id
     redis.call('HSET', key, 'n', redis.call('HGET', P .. 'stats', 'seq') or 0, 't0', started,
         'to', timeout, 'tl', started, 're', retention, 'tk', token, 'o', 1)
+    redis.call('PEXPIRE', key, backstop(0, timeout, retention))
     redis.call('HINCRBY', P .. 'stats', 'inProgress', 1)
 end
 local function take_over(id, job)

@@ -10,6 +10,7 @@ local P = KEYS[1]
 --#include ring
 --#include hook
 --#include end_job
+--#include backstop
 --#include lose_job
 local results = {}
 for i = 2, #ARGV, 4 do

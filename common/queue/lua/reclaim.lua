@@ -11,6 +11,7 @@ local P, agent, is_new = KEYS[1], ARGV[1], ARGV[3] == '1'
 --#include ring
 --#include hook
 --#include end_job
+--#include backstop
 --#include lose_job
 local held, result = {}, {}
 for i = 4, #ARGV do

@@ -10,6 +10,7 @@
 local P, id = KEYS[1], ARGV[1]
 --#include now
 --#include ring
+--#include backstop
 local key = P .. 'job:' .. id
 local job = redis.call('HMGET', key, 's', 't0', 'tl', 'to', 're', 'c', 'r', 'wh', 'a')
 if not job[1] or redis.call('HEXISTS', P .. 'stats', 'gone') == 1 then
@@ -23,7 +24,7 @@ if redis.call('EXISTS', P .. 'in:' .. id) == 0 then
     return false
 end
 redis.call('PERSIST', P .. 'in:' .. id)
-redis.call('PERSIST', key)
+redis.call('PEXPIRE', key, backstop(ttl, job[4], job[5]))
 redis.call('HSET', key, 's', 'Q', 't0', now, 'tl', now + ttl, 'cu', 0,
     'r', tonumber(job[7] or 0) + 1, 'n', redis.call('HINCRBY', P .. 'stats', 'seq', 1))
 redis.call('HINCRBY', key, 'a', 1)

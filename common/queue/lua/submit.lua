@@ -13,11 +13,12 @@
 -- Invariant: a job is in its list, in the gauge and in a record together or not at all. Sent again
 -- after a lost connection it changes nothing: the input key is the witness.
 -- The hottest script: as few calls as possible, and numbers as text (Redis prints them slowly).
--- Nothing expires before its end, which `ttl` and `due` bring about in any case.
+-- `ttl` and `due` bring about the end of a job in any case; its record expires long after that.
 local P = KEYS[1]
 --#include now
 --#include ring
 --#include rate
+--#include backstop
 local NONE = {}
 local stats = redis.call('HMGET', P .. 'stats', 'inQueue', 'seq', 'hungry', 'ready', 'gone',
     'low')
@@ -53,14 +54,15 @@ local function set_input(k)
     return (are_new and not inputs[key]) or
         (not are_new and redis.call('SET', key, inputs[2 * k], 'NX'))
 end
-local ttl, expiry
+local ttl, timeout, retention, expiry, life
 -- Returns the error when a key of this job alone is in the way: then nothing of it is there.
 local function store(k, option)
     local start = starts[k]
     local id, extra = ARGV[start], NONE
-    if ARGV[start + 4] ~= ttl then
-        ttl = ARGV[start + 4]
+    if ARGV[start + 3] ~= timeout or ARGV[start + 4] ~= ttl or ARGV[start + 5] ~= retention then
+        timeout, ttl, retention = ARGV[start + 3], ARGV[start + 4], ARGV[start + 5]
         expiry = string.format('%.0f', now + ttl)
+        life = backstop(ttl, timeout, retention)
     end
     if option.l or option.w or option.h then
         extra = {'wt', option.w or ''}
@@ -75,12 +77,13 @@ local function store(k, option)
             end
         end
     end
-    local record = redis.pcall('HSET', P .. 'job:' .. id, 's', 'Q', 'a', '0', 'n', string.format('%.0f', seq),
-        't0', at, 'to', ARGV[start + 3], 'tl', expiry, 're', ARGV[start + 5],
-        'tk', ARGV[start + 2], unpack(extra))
+    local key = P .. 'job:' .. id
+    local record = redis.pcall('HSET', key, 's', 'Q', 'a', '0', 'n', string.format('%.0f', seq),
+        't0', at, 'to', timeout, 'tl', expiry, 're', retention, 'tk', ARGV[start + 2], unpack(extra))
     if type(record) == 'table' then
         return record
     end
+    redis.call('PEXPIRE', key, life)
     stored[#stored + 1] = id
     expiries[2 * #stored - 1], expiries[2 * #stored] = expiry, id
     local list = option.l and low or normal

@@ -7,6 +7,7 @@
 -- Returns: number handled, then four for each change: id, new state letter, watchers, token.
 -- Invariant: a lease that lapsed while nobody could renew is given until ARGV 3; a call that was
 -- delayed past ARGV 4 (sent again after an outage) does nothing to running jobs.
+-- Of a job whose record is gone nothing stays: it leaves its gauge and its other keys are removed.
 -- Cost is what is due, not what is queued. Ids of ended jobs that have come to the head of a list are
 -- dropped too, so that a queue nobody takes from does not keep them for ever.
 local P, left, retries_max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -14,6 +15,7 @@ local P, left, retries_max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 --#include ring
 --#include hook
 --#include end_job
+--#include backstop
 --#include lose_job
 local result, handled = {0}, 0
 local from, may_lapse = tonumber(ARGV[3]), now <= tonumber(ARGV[4])
@@ -21,6 +23,10 @@ local function note(id, state, job)
     for _, value in ipairs({id, state, job[2] or '', job[3]}) do
         result[#result + 1] = value
     end
+end
+local function forget(id, gauge)
+    redis.call('HINCRBY', P .. 'stats', gauge, -1)
+    redis.call('UNLINK', P .. 'in:' .. id, P .. 'out:' .. id, P .. 'chunks:' .. id, P .. 'wh:' .. id)
 end
 local function read(id)
     return redis.call('HMGET', P .. 'job:' .. id, 's', 'wt', 'tk', 're', 'r', 'c', 't1', 'to',
@@ -44,6 +50,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT'
             '"error":"worker lost: its agent stopped renewing the lease' ..
             '\\n{\\"millrace\\":{\\"cause\\":\\"lease_lapsed\\"}}"')
         note(id, state, job)
+    elseif not job[1] then
+        forget(id, 'inProgress')
     end
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ttl', '-inf', now, 'LIMIT', 0,
@@ -56,6 +64,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ttl', '-inf', now, 'LIMIT'
         redis.call('HINCRBY', P .. 'stats', 'inQueue', -1)
         redis.call('HINCRBY', P .. 'stats', 'failed', 1)
         note(id, 'T', job)
+    elseif not job[1] then
+        forget(id, 'inQueue')
     end
 end
 for _, list in ipairs({P .. 'q', P .. 'q:low'}) do

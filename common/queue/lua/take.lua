@@ -5,10 +5,12 @@
 --          execution timeout ms, members, watchers.
 -- Invariant: a job leaves its list and gets its attempt and lease in the same step; ids whose record
 -- is no longer IN_QUEUE (cancelled, expired, finished by a former holder) are dropped on the way.
--- What an earlier attempt streamed ends here.
+-- What an earlier attempt streamed ends here. The record of one that should have ended by its queue TTL
+-- is kept longer: its execution begins now.
 local P = KEYS[1]
 --#include now
 --#include ring
+--#include backstop
 local wanted, taken, due, ids_taken = #ARGV - 2, {0}, {}, {}
 local lease = tonumber(ARGV[2])
 local count = 0
@@ -20,13 +22,16 @@ for _, list in ipairs({P .. 'q', P .. 'q:low'}) do
         end
         for _, id in ipairs(ids) do
             local key = P .. 'job:' .. id
-            local job = redis.call('HMGET', key, 's', 'a', 'tk', 'to', 'wt', 'ch')
+            local job = redis.call('HMGET', key, 's', 'a', 'tk', 'to', 'wt', 'ch', 'tl', 're')
             local members = job[1] == 'Q' and redis.call('GET', P .. 'in:' .. id)
             if members then
                 local attempt, worker = job[2] + 1, ARGV[3 + count]
                 count = count + 1
                 redis.call('HSET', key, 's', 'P', 'a', attempt, 'w', worker, 'ag', ARGV[1],
                     't1', now)
+                if now > tonumber(job[7]) then
+                    redis.call('PEXPIRE', key, backstop(0, job[4], job[8]))
+                end
                 if job[6] then
                     redis.call('HDEL', key, 'ch', 'rn', 'cu')
                     redis.call('UNLINK', P .. 'chunks:' .. id)

@@ -3,7 +3,8 @@
 -- reason. What the lost attempt streamed stays until the next one begins (take): its holder may only
 -- have been cut off, and then goes on (renew, append, finish). A caller that knows the holder gone
 -- removes 'ag'.
--- Returns the new state. job: {retries so far, class, retention, 'wh'}; times of the record are read here.
+-- Needs backstop. Returns the new state. job: {retries so far, class, retention, 'wh'}; times of the
+-- record are read here.
 local function lose_job(P, id, now, job, retries_max, members)
     local retries = tonumber(job[1] or 0)
     redis.call('ZREM', P .. 'due', id)
@@ -13,9 +14,11 @@ local function lose_job(P, id, now, job, retries_max, members)
         redis.call('HINCRBY', P .. 'stats', 'failed', 1)
         return 'F'
     end
-    local times = redis.call('HMGET', P .. 'job:' .. id, 't0', 'tl')
-    local expiry = now + times[2] - times[1]
+    local times = redis.call('HMGET', P .. 'job:' .. id, 't0', 'tl', 'to')
+    local ttl = times[2] - times[1]
+    local expiry = now + ttl
     redis.call('HSET', P .. 'job:' .. id, 's', 'Q', 'r', retries + 1, 'tl', expiry)
+    redis.call('PEXPIRE', P .. 'job:' .. id, backstop(ttl, times[3], job[3]))
     redis.call('ZADD', P .. 'ttl', expiry, id)
     redis.call('UNLINK', P .. 'out:' .. id)
     redis.call('LPUSH', P .. (job[2] == 'l' and 'q:low' or 'q'), id)

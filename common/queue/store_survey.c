@@ -59,22 +59,29 @@ static void probe_start(struct survey *survey, size_t index, const struct slice 
                      survey_answered);
 }
 
-static void survey_ready(struct store_call *call, enum err err, const struct reply *reply)
+static void start_probes(struct survey *survey, size_t count)
 {
-    (void)reply;
-    struct survey *survey = container_of(call, struct survey, first);
     struct slice words[WORDS_MAX];
-    size_t count = store_node_count(survey->store);
     for (size_t i = 0; i < survey->word_count; i++) {
         words[i] = slice_of(survey->words[i]);
     }
     for (size_t i = 0; i < count; i++) {
         probe_start(survey, i, words);
     }
-    if (count > 0) {
+}
+
+/* When there is one node at most, who did not answer is known, and is not waited for twice. */
+static void survey_ready(struct store_call *call, enum err err, const struct reply *reply)
+{
+    (void)reply;
+    struct survey *survey = container_of(call, struct survey, first);
+    size_t count = store_node_count(survey->store);
+    if (count > 1 || (count == 1 && err == ERR_OK)) {
+        start_probes(survey, count);
         return;
     }
-    survey->fn(survey, "", err != ERR_OK ? err : ERR_STORE_AWAY, NULL);
+    AUTO_STR node = count == 1 ? store_node_name(survey->store, 0) : xstrdup("");
+    survey->fn(survey, node, err != ERR_OK ? err : ERR_STORE_AWAY, NULL);
     if (survey->words != NULL) {
         survey_end(survey);
     }

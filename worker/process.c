@@ -39,8 +39,8 @@ struct spawned {
     struct process_outside *outside;
     struct process_end end;
     uint64_t started_ms;
-    int64_t oom_before; /* kills of the control group when it was started */
-    bool is_stopping;
+    int64_t oom_before;          /* kills of the control group when it was started */
+    bool is_stopping, has_ended; /* ended: perhaps something outside is still to be cleared */
 };
 
 static void spawned_stop(struct process *base, uint64_t grace_ms);
@@ -172,6 +172,9 @@ static void on_grace_over(struct timer *timer)
 static void spawned_stop(struct process *base, uint64_t grace_ms)
 {
     struct spawned *process = container_of(base, struct spawned, base);
+    if (process->has_ended) {
+        return;
+    }
     uint64_t due_ms = loop_now_ms(process->loop) + grace_ms;
     bool is_sooner = !process->is_stopping || due_ms < process->kill_timer.due_ms;
     if (!process->is_stopping) {
@@ -186,6 +189,9 @@ static void spawned_stop(struct process *base, uint64_t grace_ms)
 static void spawned_kill(struct process *base)
 {
     struct spawned *process = container_of(base, struct spawned, base);
+    if (process->has_ended) {
+        return;
+    }
     if (process->outside != NULL) {
         process->outside->kill(process->outside);
     } else {
@@ -237,6 +243,7 @@ static int was_oom(const struct spawned *process, int wait_status)
 static void process_ended(struct child *child, int wait_status)
 {
     struct spawned *process = container_of(child, struct spawned, child);
+    process->has_ended = true;
     (void)kill(-child->pid, SIGKILL); /* helpers it left behind, in its group or out of it */
     if (process->mark != NULL) {
         leftovers_kill(process->mark);

@@ -25,7 +25,22 @@ import processes
 from transitions import wait_for
 
 
-class PrivateRedis:
+class _Server:
+    """What is done to `process`."""
+
+    def kill(self):
+        """As a crash: what was not saved is lost; start() loads the last SAVE."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+
+class PrivateRedis(_Server):
     """One redis-server process that belongs to the caller."""
 
     def __init__(self):
@@ -44,17 +59,6 @@ class PrivateRedis:
     def client(self, **options):
         options.setdefault("decode_responses", True)
         return redis.Redis(unix_socket_path=self.socket, **options)
-
-    def kill(self):
-        """As a crash: what was not saved is lost; start() loads the last SAVE."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         if self.process and self.process.poll() is None:
@@ -90,7 +94,7 @@ def free_port(host="127.0.0.1"):
             continue
 
 
-class Node:
+class Node(_Server):
     """One redis-server or sentinel on TCP. `words`: its command line behind the common part."""
 
     def __init__(self, *words, host="127.0.0.1", port=None, password=None, tls=None, prefix=()):
@@ -137,16 +141,6 @@ class Node:
             return self.client(socket_timeout=1).role()[0]
         except redis.RedisError:
             return None
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
-
-    def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
         if self.process and self.process.poll() is None:

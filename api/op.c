@@ -377,6 +377,21 @@ bool op_has_failed(struct op *op, enum err err)
     return err != ERR_OK;
 }
 
+bool op_read_outcome(struct op *op, enum err err, const struct reply *reply,
+                     enum submit_outcome *ret_outcome, struct slice *ret_first_id)
+{
+    if (op_is_limited(op, err, reply)) {
+        return false;
+    }
+    if (err == ERR_OK) {
+        err = queue_submit_result(reply, ret_outcome, ret_first_id);
+    }
+    if (err != ERR_OK) {
+        op_reply_store_error(op, err);
+    }
+    return err == ERR_OK;
+}
+
 bool op_read_job(struct op *op, enum err err, const struct reply *reply, struct job_view *ret_job)
 {
     if (op_is_limited(op, err, reply)) {

@@ -79,6 +79,9 @@ bool op_is_limited(struct op *op, enum err err, const struct reply *reply);
 void op_reply_job(struct op *op, const struct job_view *job);
 /* True when err says that the job is unknown or that Redis failed; then the operation has ended. */
 bool op_has_failed(struct op *op, enum err err);
+/* The reply of queue_submit(): true and its outcome, or the operation has ended with the reason. */
+bool op_read_outcome(struct op *op, enum err err, const struct reply *reply,
+                     enum submit_outcome *ret_outcome, struct slice *ret_first_id);
 /* The reply of queue_read(): true and the job, or the operation has ended with the reason. */
 bool op_read_job(struct op *op, enum err err, const struct reply *reply, struct job_view *ret_job);
 void op_reply(struct op *op, const struct http_answer *answer);

@@ -122,15 +122,10 @@ static void openai_stored(struct store_call *call, enum err err, const struct re
     struct op *op = container_of(call, struct op, call);
     enum submit_outcome outcome = SUBMIT_STORED;
     struct slice first_id;
-    if (op_is_limited(op, err, reply)) {
+    if (!op_read_outcome(op, err, reply, &outcome, &first_id)) {
         return;
     }
-    if (err == ERR_OK) {
-        err = queue_submit_result(reply, &outcome, &first_id);
-    }
-    if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else if (outcome == SUBMIT_REFUSED) {
+    if (outcome == SUBMIT_REFUSED) {
         openai_refuse(op, 429, SLICE("too many requests wait at this endpoint, try again later"));
     } else if (op->openai.is_stream) {
         timer_start(op->node->loop, &op->timer, QUIET_MS, openai_quiet);

@@ -119,22 +119,15 @@ static void run_identify(struct op *op, struct idempotency *idempotency, struct 
 static void run_stored(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct op *op = container_of(call, struct op, call);
-    enum submit_outcome outcome;
+    enum submit_outcome outcome = SUBMIT_STORED;
     struct slice first_id;
     bool is_unacknowledged = err == ERR_STORE_UNACKED;
-    err = is_unacknowledged ? ERR_OK : err;
-    if (op_is_limited(op, err, reply)) {
+    if (!op_read_outcome(op, is_unacknowledged ? ERR_OK : err, reply, &outcome, &first_id)) {
         return;
     }
-    if (err == ERR_OK) {
-        err = queue_submit_result(reply, &outcome, &first_id);
-    }
     bool is_stored =
-        err == ERR_OK &&
-        (outcome == SUBMIT_STORED || outcome == SUBMIT_STORED_BEFORE || outcome == SUBMIT_REPLAYED);
-    if (err != ERR_OK) {
-        op_reply_store_error(op, err);
-    } else if (is_stored && is_unacknowledged) {
+        outcome == SUBMIT_STORED || outcome == SUBMIT_STORED_BEFORE || outcome == SUBMIT_REPLAYED;
+    if (is_stored && is_unacknowledged) {
         run_unacknowledged(op, outcome == SUBMIT_REPLAYED ? first_id : op_id(op));
     } else if (outcome == SUBMIT_REPLAYED && !slice_eq(first_id, op_id(op))) {
         run_replay(op, first_id);

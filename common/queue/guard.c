@@ -18,6 +18,7 @@ void guard_look(struct guard *guard, struct store *store)
     static const struct slice info[] = {{"INFO", 4}};
     if (!guard->is_asking) {
         guard->is_asking = true;
+        guard->has_answer = false;
         survey_start(&guard->survey, store, info, COUNT_OF(info), guard_read);
     }
 }
@@ -41,11 +42,12 @@ static void guard_read(struct survey *survey, const char *node, enum err err,
     struct checkup_finding findings[CHECKUP_MAX];
     if (node == NULL) {
         guard->is_asking = false;
-        guard->has_passed = guard->has_passed || !guard->is_refused;
+        guard->has_passed = guard->has_passed || (guard->has_answer && !guard->is_refused);
         if (guard->is_refused && !guard->has_passed) {
             loop_stop(guard->loop);
         }
     } else if (err == ERR_OK) {
+        guard->has_answer = true;
         size_t count = checkup_read(reply_slice(reply), findings);
         for (size_t i = 0; i < count; i++) {
             judge(guard, node, &findings[i]);

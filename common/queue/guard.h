@@ -12,7 +12,9 @@ struct guard {
     /* private */
     struct survey survey;
     enum guard_mode mode;
-    bool is_asking, is_refused, has_passed;
+    bool is_asking, is_refused;
+    bool has_answer; /* of some node, in this look */
+    bool has_passed; /* a look that was answered found nothing to refuse */
     struct loop *loop;
 };
 

@@ -27,7 +27,9 @@ class Sockets:
                        ping_interval=None, **options)
 
     def counts(self):
-        return self.up.get("/lb/%s/counts" % self.endpoint.id).json()
+        reply = self.up.get("/lb/%s/counts" % self.endpoint.id)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
 
     def workers(self):
         return self.endpoint.health()["workers"]

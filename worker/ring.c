@@ -33,6 +33,18 @@ static char ring_at(const struct ring *ring, size_t index)
     return ring->bytes[(ring->start + index) % RING_SIZE];
 }
 
+/* Where the tail begins when its bytes are cut inside a line: behind that line, if more follows. */
+static size_t whole_line(const struct ring *ring, size_t start, size_t end)
+{
+    bool is_cut = start > 0 && ring_at(ring, start - 1) != '\n';
+    for (size_t at = start; is_cut && at < end; at++) {
+        if (ring_at(ring, at) == '\n') {
+            return at + 1;
+        }
+    }
+    return start;
+}
+
 void ring_tail(const struct ring *ring, size_t lines, size_t bytes_max, struct buf *out)
 {
     size_t end = ring->len;
@@ -45,6 +57,7 @@ void ring_tail(const struct ring *ring, size_t lines, size_t bytes_max, struct b
             break;
         }
     }
+    start = whole_line(ring, start, end);
     AUTO(buf_done) struct buf raw = BUF_INIT;
     for (size_t i = start; i < end; i++) {
         buf_put_char(&raw, ring_at(ring, i));

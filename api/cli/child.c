@@ -273,5 +273,5 @@ char *child_status_text(int status)
 
 char *child_last_words(const struct child *child)
 {
-    return data_last_log_line(child->data, child->name, child->log_start);
+    return data_last_words(child->data, child->name, child->log_start);
 }

@@ -71,7 +71,7 @@ static int check_redis(struct doctor *doctor, const struct doctor_options *optio
     AUTO_STR url = redis_url(options);
     if (url == NULL) {
         doctor_say(doctor, CHECKUP_WARN, "redis",
-                   "not examined: no `millrace up` runs in %s and no --redis is given",
+                   "not examined: no `millrace up` in %s has started one, and no --redis is given",
                    options->client.data);
     } else if (store_check_url(url, &problem) != ERR_OK) {
         AUTO_STR shown = store_url_shown(url);
@@ -112,8 +112,8 @@ static void check_endpoint(struct doctor *doctor, struct client *client, const c
     double count = cJSON_IsNumber(waiting) ? waiting->valuedouble : 0;
     bool is_stuck = cJSON_IsString(reason) && strcmp(reason->valuestring, "STARTING") != 0 &&
                     strcmp(reason->valuestring, "WAITING_TURN") != 0;
-    doctor_say(doctor, is_stuck ? CHECKUP_WARN : CHECKUP_OK, where, "%.0f jobs wait%s%s", count,
-               cJSON_IsString(reason) ? ": " : "",
+    doctor_say(doctor, is_stuck ? CHECKUP_WARN : CHECKUP_OK, where, "jobs that wait: %.0f%s%s",
+               count, cJSON_IsString(reason) ? ", " : "",
                cJSON_IsString(reason) ? reason->valuestring : "");
 }
 
@@ -158,7 +158,7 @@ static int examine(const struct doctor_options *options)
         message_error("cannot write to standard output");
         return EXIT_ERROR;
     }
-    message("%d refused, %d warnings", doctor.refusals, doctor.warnings);
+    message("refused: %d, warnings: %d", doctor.refusals, doctor.warnings);
     return doctor.refusals == 0 ? EXIT_OK : EXIT_ERROR;
 }
 

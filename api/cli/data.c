@@ -299,19 +299,25 @@ enum err data_open_log(const struct data *data, const char *name, int *ret_fd, o
     return ERR_OK;
 }
 
-static struct slice last_line(struct slice text)
+/* The last error of a program that logs, else the last line that says anything. */
+static struct slice last_words(struct slice text)
 {
-    struct slice last = SLICE_NONE;
+    struct slice last = SLICE_NONE, error = SLICE_NONE;
     while (text.len > 0) {
         struct slice line = slice_trim(slice_cut(&text, '\n'));
         if (line.len > 0) {
             last = line;
         }
+        struct slice rest = line;
+        (void)slice_cut(&rest, ' '); /* the time */
+        if (slice_starts(rest, SLICE("error "))) {
+            error = line;
+        }
     }
-    return last;
+    return error.len > 0 ? error : last;
 }
 
-char *data_last_log_line(const struct data *data, const char *name, off_t start)
+char *data_last_words(const struct data *data, const char *name, off_t start)
 {
     AUTO_STR path = data_path(data, "log/%s.log", name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -323,7 +329,7 @@ char *data_last_log_line(const struct data *data, const char *name, off_t start)
     char text[LOG_TAIL];
     ssize_t got = pread(fd, text, sizeof(text), from);
     (void)close(fd);
-    struct slice line = last_line((struct slice){text, got > 0 ? (size_t)got : 0});
+    struct slice line = last_words((struct slice){text, got > 0 ? (size_t)got : 0});
     line.len = line.len < LAST_LINE_MAX ? line.len : LAST_LINE_MAX;
     return slice_dup(line);
 }

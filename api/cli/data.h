@@ -35,8 +35,9 @@ char *data_path(const struct data *data, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A free descriptor that appends to DIR/log/NAME.log; *ret_start is its size now. */
 enum err data_open_log(const struct data *data, const char *name, int *ret_fd, off_t *ret_start);
-/* The last line written to that log since `start`, cut to a sensible length; "" when none. */
-char *data_last_log_line(const struct data *data, const char *name, off_t start);
+/* The last error logged there since `start`, else the last line, cut to a sensible length; "" when
+ * none. */
+char *data_last_words(const struct data *data, const char *name, off_t start);
 enum err data_write_pid(const struct data *data, const char *name, pid_t pid);
 void data_remove_pid(const struct data *data, const char *name);
 /* Those of a start that was killed; only with all locks held. */

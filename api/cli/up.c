@@ -31,6 +31,7 @@
 #include "sockets.h"
 #include "strays.h"
 
+#define NOTE_MS 3000      /* until the wait for a node is told */
 #define PATIENCE_MS 30000 /* for one answer; a Redis that is loading its data has all the time */
 #define STRAYS_MS 2000    /* what a killed agent leaves is ended by its keeper long before */
 #define PICKS_MAX 50
@@ -289,6 +290,14 @@ static void on_node_late(struct timer *timer)
     }
 }
 
+static void on_node_slow(struct timer *timer)
+{
+    struct up *up = container_of(timer, struct up, patience);
+    AUTO_STR reason = node_reason(up);
+    message("waiting for API node %zu (%s)", up->asked_node, reason);
+    timer_start(up->loop, timer, PATIENCE_MS - NOTE_MS, on_node_late);
+}
+
 static void up_ask_node(struct up *up)
 {
     if (up->asked_node == (size_t)up->options.api_nodes) {
@@ -305,7 +314,7 @@ static void up_ask_node(struct up *up)
     up->probe.on_answer = on_node_answered;
     up->probe.owner = up;
     probe_start(up->loop, &up->probe);
-    timer_start(up->loop, &up->patience, PATIENCE_MS, on_node_late);
+    timer_start(up->loop, &up->patience, NOTE_MS, on_node_slow);
 }
 
 static void up_apply(struct up *up)

@@ -40,7 +40,7 @@ struct config_spec up_spec(struct up_options *options)
          "number of API nodes"},
         {"agents", CONFIG_INT, &options->agents, "N", "1", 0, UP_NODES_MAX, NULL,
          "number of worker agents"},
-        {"slots", CONFIG_INT, &options->slots, "N", NULL, 0, 1024, NULL,
+        {"slots", CONFIG_INT, &options->slots, "N", NULL, 0, 1000, NULL,
          "handler processes one agent may run (default: one per GPU, else one per core)"},
         {"metrics-port", CONFIG_INT, &options->metrics_port, "PORT", NULL, 1, UINT16_MAX, NULL,
          "GET /metrics on 127.0.0.1: the scheduler on PORT, agent i on PORT+1+i (default: nowhere; "

@@ -117,7 +117,7 @@ static enum err read_expiry(const cJSON *expiry, int64_t now_ms, struct buf *mem
         return refuse("expiresAt", expiry, allowed, problem);
     }
     if (ms <= now_ms) {
-        return refuse("expiresAt", expiry, "is in the past", problem);
+        return refuse("expiresAt", expiry, "use a time to come", problem);
     }
     (void)buf_printf(members, ",\"expiresAt\":%lld", (long long)ms);
     return ERR_OK;

@@ -21,7 +21,15 @@ enum err reader_refuse(struct reader *reader, const char *key, const cJSON *valu
     return ERR_BAD_REQUEST;
 }
 
-static enum err read_int(struct reader *reader, const struct reader_field *field,
+/* "GROUP.NAME is VALUE: ALLOWED". */
+static enum err refuse_member(struct reader *reader, const char *group, const char *name,
+                              const cJSON *value, const char *allowed)
+{
+    AUTO_STR key = xasprintf("%s%s%s", group, group[0] ? "." : "", name);
+    return reader_refuse(reader, key, value, allowed);
+}
+
+static enum err read_int(struct reader *reader, const char *group, const struct reader_field *field,
                          const cJSON *value)
 {
     double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
@@ -30,7 +38,7 @@ static enum err read_int(struct reader *reader, const struct reader_field *field
         char allowed[96];
         (void)snprintf(allowed, sizeof(allowed), "use a whole number from %lld to %lld",
                        (long long)field->min, (long long)field->max);
-        return reader_refuse(reader, field->name, value, allowed);
+        return refuse_member(reader, group, field->name, value, allowed);
     }
     *(int64_t *)(void *)((char *)reader->endpoint + field->offset) = (int64_t)number;
     return ERR_OK;
@@ -322,11 +330,11 @@ enum err reader_fields(struct reader *reader, const char *group, const cJSON *ob
         }
         uint32_t bit = UINT32_C(1) << (field - known);
         if (seen & bit) { /* deeper than json_scan looks, and readers fill their field once */
-            return reader_refuse(reader, field->name, NULL, "is given twice");
+            return refuse_member(reader, group, field->name, NULL, "is given twice");
         }
         seen |= bit;
-        enum err err =
-            field->read != NULL ? field->read(reader, member) : read_int(reader, field, member);
+        enum err err = field->read != NULL ? field->read(reader, member)
+                                           : read_int(reader, group, field, member);
         if (err != ERR_OK) {
             return err;
         }
@@ -353,7 +361,9 @@ static enum err check_whole(struct reader *reader)
                              "{\"server\": {...}} or {\"image\": \"...\"}");
     }
     if (endpoint->workers_min > endpoint->workers_max) {
-        return reader_refuse(reader, "workersMin", NULL, "must not be above workersMax");
+        (void)buf_printf(reader->problem, "workersMin is %lld: use at most workersMax, %lld",
+                         (long long)endpoint->workers_min, (long long)endpoint->workers_max);
+        return ERR_BAD_REQUEST;
     }
     if (endpoint->scaler == SCALER_REQUEST_COUNT && endpoint->scaler_value < 1) {
         return reader_refuse(reader, "scalerValue", NULL, "must be at least 1 for REQUEST_COUNT");

@@ -15,6 +15,7 @@ import pytest
 import processes
 from documents import document, library_handler
 from millrace_up import BUILD, Up, wait_for
+from private_redis import PrivateRedis
 
 
 @pytest.fixture
@@ -22,6 +23,13 @@ def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def private_redis():
+    server = PrivateRedis().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -153,6 +161,27 @@ def test_bad_arguments_are_one_line_and_exit_2(folder, args, named):
     status, lines = refused("--data", folder, *args)
     assert status == 2 and len(lines) == 1, lines
     assert named in lines[0]
+
+
+def test_redis_that_may_throw_jobs_away_is_refused_with_its_reason(folder, private_redis):
+    private_redis.client().config_set("maxmemory-policy", "allkeys-lru")
+    private_redis.client().config_set("maxmemory", "100mb")
+    status, lines = refused("--port", 0, "--data", folder, "--redis",
+                            "unix://" + private_redis.socket)
+    assert status == 1 and len(lines) == 1, lines
+    assert "allkeys-lru" in lines[0] and "noeviction" in lines[0]
+
+
+def test_wait_for_a_redis_that_is_away_is_told(folder):
+    missing = "unix://%s/none.sock" % folder
+    with subprocess.Popen([str(BUILD / "millrace"), "up", "--port", "0", "--data", str(folder),
+                           "--redis", missing], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True, preexec_fn=processes.die_with_parent) as up:
+        line = up.stderr.readline()
+        up.terminate()
+        up.communicate()
+    assert "waiting for API node 0" in line and "No such file" in line, line
+    assert up.returncode == 0
 
 
 def test_broken_endpoint_document_is_one_line(folder):

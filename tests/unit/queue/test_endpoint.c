@@ -228,6 +228,10 @@ static void a_bad_value_is_named_with_what_is_allowed(void **state)
     assert_refused(f, "{\"id\":\"e\",\"type\":\"LB\"," HANDLER "}", WORDS("type", "LB", "QUEUE"));
     assert_refused(f, "{\"id\":\"e\",\"gpuTypeIds\":[1]," HANDLER "}", WORDS("gpuTypeIds"));
     assert_refused(f, "{\"id\":\"e\",\"name\":\"\"," HANDLER "}", WORDS("name"));
+    assert_refused(f, "{\"id\":\"e\",\"retention\":{\"syncSeconds\":0}," HANDLER "}",
+                   WORDS("retention.syncSeconds is 0:", "1 to 604800"));
+    assert_refused(f, "{\"id\":\"e\",\"payload\":{\"runBytes\":1}," HANDLER "}",
+                   WORDS("payload.runBytes is 1:"));
 }
 
 static void unknown_keys_are_refused_by_name(void **state)
@@ -245,7 +249,7 @@ static void keys_that_belong_together_are_checked_together(void **state)
 {
     struct fixture *f = *state;
     assert_refused(f, "{\"id\":\"e\",\"workersMin\":4," HANDLER "}",
-                   WORDS("workersMin", "workersMax"));
+                   WORDS("workersMin is 4", "workersMax, 3"));
     assert_refused(f, "{\"id\":\"e\",\"workersMin\":1,\"workersMax\":0," HANDLER "}",
                    WORDS("workersMin"));
     assert_refused(

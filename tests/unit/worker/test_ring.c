@@ -52,6 +52,14 @@ static void the_tail_is_bounded_in_bytes(void **state)
     assert_slice(buf_slice(&fixture->out), "ghij");
 }
 
+static void a_line_that_does_not_fit_is_left_out(void **state)
+{
+    struct fixture *fixture = *state;
+    put(fixture, "abcdefghij\nklm\nno\n");
+    ring_tail(&fixture->ring, 3, 9, &fixture->out);
+    assert_slice(buf_slice(&fixture->out), "klm\nno");
+}
+
 static void only_the_newest_bytes_stay(void **state)
 {
     struct fixture *fixture = *state;
@@ -92,6 +100,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_empty_ring_has_no_tail, setup, teardown),
         cmocka_unit_test_setup_teardown(the_tail_is_the_last_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(the_tail_is_bounded_in_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_line_that_does_not_fit_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(only_the_newest_bytes_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(one_write_longer_than_the_ring_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_clean_becomes_a_question_mark, setup, teardown),

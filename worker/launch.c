@@ -110,8 +110,10 @@ static char **library_argv(const struct endpoint *endpoint, const char *exe_dir,
                         ? xstrdup(endpoint->library)
                         : find_library(endpoint->library, exe_dir);
     if (path == NULL) {
-        buf_printf(problem, "library '%s' is in none of the handler directories near %s",
-                   endpoint->library, exe_dir);
+        buf_printf(problem,
+                   "library '%s' is in none of the handler directories near %s; one of your own is "
+                   "named with a slash: ./%s",
+                   endpoint->library, exe_dir, endpoint->library);
         return NULL;
     }
     char **argv = xcalloc(3, sizeof(*argv));

@@ -15,8 +15,9 @@ struct ring {
 
 void ring_done(struct ring *ring);
 void ring_put(struct ring *ring, struct slice bytes);
-/* Appends the last `lines` lines, at most `bytes_max` bytes of them (whole lines, but for a last one
- * that is longer), as clean UTF-8: what is not valid, and control bytes but newline and tab, become
+/* Appends the last `lines` lines, at most `bytes_max` bytes of them (whole lines, but for a last
+ * one that is longer), as clean UTF-8: what is not valid, and control bytes but newline and tab,
+ * become
  * '?'. No newline at the end. */
 void ring_tail(const struct ring *ring, size_t lines, size_t bytes_max, struct buf *out);
 /* Appends text made clean in the same way. */

@@ -182,7 +182,7 @@ static int endpoints_apply(int argc, char **argv)
         list,
         COUNT_OF(list),
         "Relative paths in a document (cwd, library) count from the folder the document is in; an\n"
-        "absent cwd is that folder.\n\n"
+        "absent cwd is that folder. A library without a slash is one that Millrace brings.\n\n"
         "Exit status: 0 done, 1 a document or the API refuses, 2 bad usage."};
     static char file_flag[] = "--file";
     for (int i = 1; i < argc; i++) {

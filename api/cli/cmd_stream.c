@@ -123,7 +123,7 @@ static int follow_until_final(struct follow *follow)
     AUTO(answer_done) struct answer answer = {0};
     for (;;) {
         if (!follow_once(follow, &answer)) {
-            return client_failure();
+            return wait_give_up(follow->wait);
         }
         if (ferror(stdout)) {
             return EXIT_ERROR;

@@ -202,7 +202,7 @@ bool wait_ask(struct wait *wait, const struct call *call, struct answer *answer)
     }
 }
 
-static int give_up(const struct wait *wait)
+int wait_give_up(const struct wait *wait)
 {
     if (!client_is_interrupted()) {
         return client_failure();
@@ -229,7 +229,7 @@ int wait_until_final(struct wait *wait, struct answer *answer)
             xasprintf("/v2/%s/status-sync/%s?wait=%ld", wait->endpoint, wait->job, slice_ms);
         struct call call = {.method = "GET", .path = path, .wait_ms = slice_ms};
         if (!wait_ask(wait, &call, answer)) {
-            return give_up(wait);
+            return wait_give_up(wait);
         }
     }
 }

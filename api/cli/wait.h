@@ -32,6 +32,8 @@ void wait_note(struct wait *wait, struct slice body);
 int wait_until_final(struct wait *wait, struct answer *answer);
 /* Repeats a call that changes nothing until it is answered 2xx; false: told on stderr, give up. */
 bool wait_ask(struct wait *wait, const struct call *call, struct answer *answer);
+/* After wait_ask() failed: how to go on with the job, after Ctrl-C; the exit status. */
+int wait_give_up(const struct wait *wait);
 /* A job that is queued for long without a reason: tells once when no worker of the endpoint can
  * take it, because its handler ends at once. */
 void wait_explain(struct wait *wait);

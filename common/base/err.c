@@ -46,6 +46,7 @@ enum err err_from_errno(int number)
         {ENOSPC, ERR_NO_SPACE},
         {EDQUOT, ERR_NO_SPACE},
         {EADDRINUSE, ERR_IN_USE},
+        {EADDRNOTAVAIL, ERR_NO_ADDRESS},
         {EACCES, ERR_NO_PERMISSION},
         {EPERM, ERR_NO_PERMISSION},
         {EROFS, ERR_NO_PERMISSION},

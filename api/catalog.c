@@ -97,29 +97,57 @@ void catalog_load(struct catalog *catalog, struct slice id, struct store_call *c
     store_command(catalog->store, call, argv, COUNT_OF(argv), fn);
 }
 
-enum err catalog_loaded(struct catalog *catalog, const struct reply *reply,
-                        struct catalog_entry **ret_entry)
+static enum err entry_parse(const struct catalog *catalog, struct slice document,
+                            struct catalog_entry **ret_entry)
 {
-    struct slice document = reply_slice(reply_at(reply, 0));
+    struct endpoint *endpoint = NULL;
+    AUTO(buf_done) struct buf problem = BUF_INIT;
     if (document.len == 0) {
         return ERR_NOT_FOUND;
     }
-    struct endpoint *endpoint = NULL;
-    AUTO(buf_done) struct buf problem = BUF_INIT;
     if (endpoint_parse(document, &endpoint, &problem) != ERR_OK) {
         log_error("endpoint.broken", "problem=%s", log_quote(buf_slice(&problem)));
         return ERR_STORE_REPLY;
     }
-    endpoint->version = reply_int(reply_at(reply, 1), 0);
-    struct slot *old = slot_find(catalog, slice_of(endpoint->id));
+    struct catalog_entry *entry = xcalloc(1, sizeof(*entry));
+    *entry = (struct catalog_entry){endpoint, 1, loop_now_ms(catalog->loop)};
+    *ret_entry = entry;
+    return ERR_OK;
+}
+
+enum err catalog_loaded(struct catalog *catalog, const struct reply *reply,
+                        struct catalog_entry **ret_entry)
+{
+    struct catalog_entry *entry = NULL;
+    enum err err = entry_parse(catalog, reply_slice(reply_at(reply, 0)), &entry);
+    if (err != ERR_OK) {
+        return err;
+    }
+    entry->endpoint->version = reply_int(reply_at(reply, 1), 0);
+    struct slice id = slice_of(entry->endpoint->id);
+    struct slot *old = slot_find(catalog, id);
     if (old != NULL) {
         slot_drop(catalog, old);
     }
-    struct catalog_entry *entry = xcalloc(1, sizeof(*entry));
-    *entry = (struct catalog_entry){endpoint, 2, loop_now_ms(catalog->loop)};
     struct slot *slot = xcalloc(1, sizeof(*slot));
     slot->entry = entry;
-    map_put(&catalog->slots, &slot->node, slice_of(endpoint->id));
+    entry->refs++;
+    map_put(&catalog->slots, &slot->node, id);
     *ret_entry = entry;
     return ERR_OK;
+}
+
+void catalog_load_deleted(struct catalog *catalog, struct slice id, struct store_call *call,
+                          store_fn fn)
+{
+    char key[96];
+    int len = snprintf(key, sizeof(key), "mr:{%.*s}:left", SLICE_ARG(id));
+    const struct slice argv[] = {SLICE("GET"), {key, (size_t)len}};
+    store_command(catalog->store, call, argv, COUNT_OF(argv), fn);
+}
+
+enum err catalog_loaded_deleted(struct catalog *catalog, const struct reply *reply,
+                                struct catalog_entry **ret_entry)
+{
+    return entry_parse(catalog, reply_slice(reply), ret_entry);
 }

@@ -25,6 +25,12 @@ void catalog_unref(struct catalog_entry *entry); /* accepts NULL */
 void catalog_load(struct catalog *catalog, struct slice id, struct store_call *call, store_fn fn);
 enum err catalog_loaded(struct catalog *catalog, const struct reply *reply,
                         struct catalog_entry **ret_entry);
+/* The same for an endpoint that was deleted, as long as webhooks of it may be on their way; the
+ * entry is the caller's alone. ERR_NOT_FOUND: it exists, or nothing of it is left. */
+void catalog_load_deleted(struct catalog *catalog, struct slice id, struct store_call *call,
+                          store_fn fn);
+enum err catalog_loaded_deleted(struct catalog *catalog, const struct reply *reply,
+                                struct catalog_entry **ret_entry);
 /* prefix: "mr:{id}:"; empty: all. */
 void catalog_forget(struct catalog *catalog, struct slice prefix);
 

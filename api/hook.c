@@ -1,8 +1,9 @@
 /* hint | timer | round -> endpoint document (its secret) -> claim -> POST -> record -> next claim
  *
  * A hint (channel mr:hooks) names an endpoint with a new delivery; the answer to each claim tells
- * when the next one is due. As hints may be lost, one node of all looks into every outbox each
- * ROUND_MS. An endpoint without deliveries costs nothing here and one EXISTS in a round.
+ * when the next one is due. As hints may be lost, one node of all looks into every outbox from time
+ * to time (hook_round.c). An endpoint without deliveries costs nothing here and one EXISTS in a
+ * round.
  *
  * Bounded: ACTIVE_MAX tries and BYTES_MAX of results at once, HOST_MAX tries to one host. What is
  * claimed for a host that is full goes back untried for about as long as the host will need. */
@@ -15,13 +16,13 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "hook_message.h"
+#include "hook_round.h"
 #include "net/fetch.h"
 #include "queue/queue_hook.h"
 
 #define ACTIVE_MAX 64
 #define HOST_MAX 48
 #define BYTES_MAX ((size_t)64 << 20)
-#define ROUND_MS 5000
 #define TRY_MS 10000
 #define ANSWER_MAX 65536
 #define AGAIN_MS 100 /* pause after a claim of which nothing could be started */
@@ -35,11 +36,9 @@ struct hooks {
     struct hooks_config config;
     struct map outboxes, hosts;
     struct list deliveries; /* delivery.link */
-    struct list probes;     /* probe.link */
     struct list hungry;     /* outbox.hungry_link: has more due than there was room for */
     size_t active, asked, bytes;
-    struct store_call round_call;
-    struct timer round_timer;
+    struct hook_round *round;
     bool is_stopping;
 };
 
@@ -51,7 +50,7 @@ struct outbox {
     struct store_call call;
     struct timer timer;
     uint64_t due_ms;             /* of the timer */
-    struct catalog_entry *entry; /* while claiming; NULL when the endpoint was deleted */
+    struct catalog_entry *entry; /* while claiming; of a deleted endpoint what it was */
     size_t asked, active;
     bool must_look; /* a hint came while claiming */
     bool is_stuck;  /* more is due, but for hosts that are full */
@@ -79,16 +78,9 @@ struct delivery {
     char *name, *job;
 };
 
-/* A look whether an outbox is there at all. */
-struct probe {
-    struct list link;
-    struct store_call call;
-    struct hooks *hooks;
-    char id[64];
-};
-
 static void outbox_look(struct outbox *outbox);
 static void outbox_loaded(struct store_call *call, enum err err, const struct reply *reply);
+static void outbox_loaded_deleted(struct store_call *call, enum err err, const struct reply *reply);
 static void outbox_claim(struct outbox *outbox);
 static void outbox_claimed(struct store_call *call, enum err err, const struct reply *reply);
 static bool delivery_begin(struct outbox *outbox, const struct hook *hook);
@@ -177,6 +169,22 @@ static void outbox_loaded(struct store_call *call, enum err err, const struct re
     struct outbox *outbox = container_of(call, struct outbox, call);
     if (err == ERR_OK) {
         err = catalog_loaded(outbox->hooks->catalog, reply, &outbox->entry);
+    }
+    if (err == ERR_OK) {
+        outbox_claim(outbox);
+    } else if (err == ERR_NOT_FOUND) {
+        catalog_load_deleted(outbox->hooks->catalog, slice_of(outbox->id), &outbox->call,
+                             outbox_loaded_deleted);
+    } else if (err != ERR_CLOSING) {
+        outbox_wake(outbox, AWAY_MS);
+    }
+}
+
+static void outbox_loaded_deleted(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct outbox *outbox = container_of(call, struct outbox, call);
+    if (err == ERR_OK) {
+        err = catalog_loaded_deleted(outbox->hooks->catalog, reply, &outbox->entry);
     }
     if (err == ERR_OK || err == ERR_NOT_FOUND) {
         outbox_claim(outbox);
@@ -348,6 +356,7 @@ static void delivery_send(struct delivery *delivery, const struct hook *hook)
                                             .body = &body,
                                             .timeout_ms = TRY_MS,
                                             .response_max = ANSWER_MAX,
+                                            .ca_file = outbox->hooks->config.ca_file,
                                             .allow = is_allowed,
                                             .allow_arg = delivery},
                     delivery_answered, delivery);
@@ -441,71 +450,12 @@ static void delivery_recorded(struct store_call *call, enum err err, const struc
     outbox_settle(outbox);
 }
 
-/* ---- the round ---- */
-
-static void on_probed(struct store_call *call, enum err err, const struct reply *reply)
-{
-    struct probe *probe = container_of(call, struct probe, call);
-    if (err == ERR_OK && reply_int(reply, 0) > 0) {
-        outbox_look(outbox_get(probe->hooks, slice_of(probe->id)));
-    }
-    list_unlink(&probe->link);
-    free(probe);
-}
-
-static void probe_start(struct hooks *hooks, struct slice id)
-{
-    struct probe *probe = xcalloc(1, sizeof(*probe));
-    char key[96];
-    probe->hooks = hooks;
-    (void)snprintf(probe->id, sizeof(probe->id), "%.*s", SLICE_ARG(id));
-    (void)snprintf(key, sizeof(key), "mr:{%s}:hooks", probe->id);
-    list_push(&hooks->probes, &probe->link);
-    const struct slice argv[] = {SLICE("EXISTS"), slice_of(key)};
-    store_command(hooks->store, &probe->call, argv, COUNT_OF(argv), on_probed);
-}
-
-static void on_endpoints(struct store_call *call, enum err err, const struct reply *reply)
-{
-    struct hooks *hooks = container_of(call, struct hooks, round_call);
-    for (size_t i = 0; err == ERR_OK && !hooks->is_stopping && i < reply_count(reply); i++) {
-        probe_start(hooks, reply_slice(reply_at(reply, i)));
-    }
-}
-
-static void round_begin(struct hooks *hooks)
-{
-    const struct slice argv[] = {SLICE("SMEMBERS"), SLICE("mr:{sys}:endpoints")};
-    if (list_is_empty(&hooks->probes) && !store_call_is_waiting(&hooks->round_call)) {
-        store_command(hooks->store, &hooks->round_call, argv, COUNT_OF(argv), on_endpoints);
-    }
-}
-
-/* The lock is nil for all nodes but one in each ROUND_MS. */
-static void on_lock(struct store_call *call, enum err err, const struct reply *reply)
-{
-    struct hooks *hooks = container_of(call, struct hooks, round_call);
-    if (err == ERR_OK && !reply_is_nil(reply) && !hooks->is_stopping) {
-        round_begin(hooks);
-    }
-}
-
-static void on_round(struct timer *timer)
-{
-    struct hooks *hooks = container_of(timer, struct hooks, round_timer);
-    timer_start(hooks->loop, timer, ROUND_MS, on_round);
-    if (!store_call_is_waiting(&hooks->round_call)) {
-        const struct slice argv[] = {SLICE("SET"),
-                                     SLICE("mr:{sys}:hooks"),
-                                     slice_of(hooks->config.node_id),
-                                     SLICE("NX"),
-                                     SLICE("PX"),
-                                     SLICE("4900")};
-        store_command(hooks->store, &hooks->round_call, argv, COUNT_OF(argv), on_lock);
-    }
-}
-
 /* ---- life ---- */
+
+static void on_found(struct slice id, void *arg)
+{
+    outbox_look(outbox_get(arg, id));
+}
 
 struct hooks *hooks_new(struct loop *loop, struct store *store, struct catalog *catalog,
                         const struct hooks_config *config)
@@ -519,9 +469,8 @@ struct hooks *hooks_new(struct loop *loop, struct store *store, struct catalog *
     map_init(&hooks->outboxes);
     map_init(&hooks->hosts);
     list_init(&hooks->deliveries);
-    list_init(&hooks->probes);
     list_init(&hooks->hungry);
-    timer_start(loop, &hooks->round_timer, ROUND_MS, on_round);
+    hooks->round = hook_round_new(loop, store, config->node_id, on_found, hooks);
     return hooks;
 }
 
@@ -531,7 +480,7 @@ void hooks_notify(struct hooks *hooks, struct slice prefix)
         return;
     }
     if (prefix.len <= 6) { /* "mr:{" id "}:" */
-        round_begin(hooks);
+        hook_round_begin(hooks->round);
         return;
     }
     struct slice id = {prefix.ptr + 4, prefix.len - 6};
@@ -548,7 +497,7 @@ const struct hook_policy *hooks_policy(const struct hooks *hooks)
 void hooks_stop(struct hooks *hooks)
 {
     hooks->is_stopping = true;
-    timer_stop(&hooks->round_timer);
+    hook_round_stop(hooks->round);
     struct map_node *node = NULL;
     while ((node = map_next(&hooks->outboxes, node)) != NULL) {
         timer_stop(&container_of(node, struct outbox, node)->timer);
@@ -560,15 +509,9 @@ void hooks_free(struct hooks *hooks)
     if (hooks == NULL) {
         return;
     }
-    timer_stop(&hooks->round_timer);
-    store_detach(&hooks->round_call);
+    hook_round_free(hooks->round);
     while (!list_is_empty(&hooks->deliveries)) {
         delivery_free(container_of(hooks->deliveries.next, struct delivery, link));
-    }
-    while (!list_is_empty(&hooks->probes)) {
-        struct probe *probe = container_of(list_pop(&hooks->probes), struct probe, link);
-        store_detach(&probe->call);
-        free(probe);
     }
     struct map_node *node;
     while ((node = map_next(&hooks->outboxes, NULL)) != NULL) {

@@ -16,6 +16,7 @@ struct hooks_config {
     struct hook_policy policy; /* moved in */
     int64_t pause_ms;          /* between the first three tries */
     const char *node_id;
+    const char *ca_file; /* authorities beside the system's directory; NULL: the system's */
 };
 struct hooks *hooks_new(struct loop *loop, struct store *store, struct catalog *catalog,
                         const struct hooks_config *config);

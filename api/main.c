@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "catalog.h"
 #include "hook.h"
@@ -30,6 +31,7 @@
 #define PROGRAM "millrace-api"
 /* Larger memory is mapped on its own: it grows without a copy and leaves no hole behind. Left alone
  * the C library raises its limit to the largest body it has seen. */
+#define CA_FILE_MAX ((size_t)16 << 20)
 #define LARGE_BYTES (1 << 20)
 
 struct settings {
@@ -37,6 +39,7 @@ struct settings {
     const char *listen, *bus, *api_key;
     struct config_strings webhook_allow;
     int64_t webhook_retry_ms;
+    const char *webhook_ca;
     int64_t lb_wait_ms;
     int64_t drain_timeout_ms;
 };
@@ -78,6 +81,12 @@ static void settings_load(struct settings *settings, int argc, char **argv)
          .argument = "CIDR,...",
          .help = "address ranges that webhooks may reach though they are private or over plain "
                  "http; https to public addresses is always allowed"},
+        {.name = "webhook-ca",
+         .kind = CONFIG_STRING,
+         .target = &settings->webhook_ca,
+         .argument = "FILE",
+         .help = "certificates (PEM) of private authorities that webhook receivers may have, "
+                 "beside the system's"},
         {.name = "webhook-retry-ms",
          .kind = CONFIG_INT,
          .target = &settings->webhook_retry_ms,
@@ -239,14 +248,26 @@ static void put_metrics(struct buf *out, void *arg)
     metrics_put_node(out, arg);
 }
 
+static bool has_certificates(const char *path)
+{
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    return file_get(path, CA_FILE_MAX, &text) == ERR_OK && text.len > 0 &&
+           memmem(text.ptr, text.len, "BEGIN CERTIFICATE", 17) != NULL;
+}
+
 static void hooks_start(struct node *node, const struct settings *settings)
 {
     struct hooks_config config = {.pause_ms = settings->webhook_retry_ms,
-                                  .node_id = settings->role.node_id};
+                                  .node_id = settings->role.node_id,
+                                  .ca_file = settings->webhook_ca};
     const char *bad = NULL;
     if (hook_policy_init(&config.policy, &settings->webhook_allow, &bad) != ERR_OK) {
         role_refuse(PROGRAM, "webhook-allow", bad,
                     "use ADDRESS/BITS,..., for example 10.0.0.0/8,::1");
+    }
+    if (settings->webhook_ca != NULL && !has_certificates(settings->webhook_ca)) {
+        role_refuse(PROGRAM, "webhook-ca", settings->webhook_ca,
+                    "use a readable file with certificates in PEM");
     }
     node->hooks = hooks_new(node->loop, node->store, node->catalog, &config);
 }

@@ -1,4 +1,5 @@
-/* DELETE /v1/endpoints/:id: forget the document -> end the jobs, page by page -> leave the set.
+/* DELETE /v1/endpoints/:id: forget the document -> end the jobs, page by page -> into the set of
+ * those that may have webhooks left -> out of the set of endpoints.
  *
  * From the first step on nothing is accepted any more, so the pages have an end. A delete that a
  * crash cut short is completed by the next one, though that one answers 404. */
@@ -10,6 +11,7 @@
 static void delete_forgotten(struct store_call *call, enum err err, const struct reply *reply);
 static void delete_dissolve(struct op *op);
 static void delete_dissolved(struct store_call *call, enum err err, const struct reply *reply);
+static void delete_listed(struct store_call *call, enum err err, const struct reply *reply);
 static void delete_unlisted(struct store_call *call, enum err err, const struct reply *reply);
 
 void endpoints_delete_start(struct op *op)
@@ -58,6 +60,18 @@ static void delete_dissolved(struct store_call *call, enum err err, const struct
     delete_announce(op, reply, page.watched_count);
     if (page.has_more) {
         delete_dissolve(op);
+        return;
+    }
+    const struct slice argv[] = {SLICE("SADD"), SLICE("mr:{sys}:left"), op_id(op)};
+    store_command(op->node->store, &op->call, argv, COUNT_OF(argv), delete_listed);
+}
+
+static void delete_listed(struct store_call *call, enum err err, const struct reply *reply)
+{
+    (void)reply;
+    struct op *op = container_of(call, struct op, call);
+    if (err != ERR_OK) {
+        op_reply_store_error(op, err);
         return;
     }
     const struct slice argv[] = {SLICE("SREM"), SLICE("mr:{sys}:endpoints"), op_id(op)};

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +16,7 @@ import requests
 import processes
 from documents import document, library_handler, python_handler
 from millrace_up import BUILD, Up, wait_for
-from private_redis import PrivateRedis
+from private_redis import PrivateRedis, Tls
 from receiver import Receiver, signature
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -352,6 +355,68 @@ def test_a_bad_range_is_named():
                           capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
     assert "10.0.0.0/99" in done.stderr and done.stderr.count("\n") == 1
+
+
+# ---- private authorities
+
+@pytest.fixture
+def tls():
+    """tls(host) makes an authority and a certificate of that host."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    made = []
+
+    def make(host="127.0.0.1"):
+        made.append(Tls(host))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+
+
+def test_a_receiver_of_a_private_authority(alone, tls):
+    ours, others, elsewhere = tls(), tls(), tls("127.0.0.9")
+    both = os.path.join(ours.folder, "both.pem")
+    with open(both, "w") as file:
+        for one in (ours, elsewhere):
+            file.write(pathlib.Path(one.cacert).read_text())
+    node = alone("--webhook-allow", "127.0.0.0/8", "--webhook-ca", both)
+    receivers = [Receiver(tls=one) for one in (ours, others, elsewhere)]
+    try:
+        good, unknown, misnamed = [node.tried(one.url("ok/a")) for one in receivers]
+        assert good["status"] == "DELIVERED"
+        assert (unknown["status"], misnamed["status"]) == ("QUEUED", "QUEUED")
+        assert "certificate" in unknown["lastError"]
+        assert "no alternative certificate subject name matches" in misnamed["lastError"]
+        assert [len(one.got) for one in receivers] == [1, 0, 0]
+    finally:
+        for one in receivers:
+            one.close()
+
+
+def test_an_unusable_file_of_authorities_is_named():
+    done = subprocess.run([str(BUILD / "millrace-api"), "--webhook-ca", "/dev/null"],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert "/dev/null" in done.stderr and "PEM" in done.stderr
+
+
+# ---- deleted endpoints
+
+def test_what_a_deleted_endpoint_left_is_delivered_and_signed(fresh_up, receiver):
+    up = fresh_up("--slots", 0)
+    endpoint = up.apply(document("e", {"command": ["true"]}, workersMax=0, webhookSecret=SECRET))
+    job_id = endpoint.run({}, webhook=receiver.url("slow/a"))
+    endpoint.delete()
+    receiver.wait("slow/a")
+    old = up.pid("api-0")
+    processes.kill(old, signal.SIGKILL)  # nobody remembers the hint: the round finds it
+    receiver.release()
+    up.wait_restarted("api-0", old)
+    for got in receiver.wait("slow/a", 2, timeout=40):
+        assert json.loads(got.body)["status"] == "CANCELLED"
+        assert got.headers["webhook-id"].startswith(job_id)
+        assert got.headers["webhook-signature"] == signature(KEY, got)
 
 
 # ---- programs that die

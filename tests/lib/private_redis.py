@@ -342,20 +342,24 @@ class Cluster(_Nodes):
 
 
 class Tls:
-    """An authority of our own and one certificate that all use, made with openssl."""
+    """An authority of our own and one certificate that all use, made with openssl.
+    host: the address it is for, where clients check that."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.folder = tempfile.mkdtemp(prefix="mr-tls-", dir="/tmp")
         self.cacert, self.cert, self.key = (os.path.join(self.folder, name)
                                             for name in ("ca.pem", "cert.pem", "key.pem"))
         ca_key, request = (os.path.join(self.folder, name) for name in ("ca.key", "request.pem"))
+        names = os.path.join(self.folder, "names")
+        with open(names, "w") as file:
+            file.write("subjectAltName=IP:%s\n" % host)
         for words in (
                 ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
                  "/CN=Test authority", "-keyout", ca_key, "-out", self.cacert],
                 ["req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=redis", "-keyout", self.key,
                  "-out", request],
                 ["x509", "-req", "-in", request, "-CA", self.cacert, "-CAkey", ca_key,
-                 "-CAcreateserial", "-days", "2", "-out", self.cert]):
+                 "-CAcreateserial", "-days", "2", "-extfile", names, "-out", self.cert]):
             subprocess.run(["openssl", *words], check=True, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL)
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import http.server
+import ssl
 import threading
 import time
 from collections import namedtuple
@@ -17,16 +18,21 @@ class Receiver:
     """/ok/... 200; /500/... that status; /slow/... after release(); /302/... to /ok/redirected;
     /flaky/N/... 500 the first N times."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, tls=None):
         self.got, self.lock = [], threading.Lock()
         self.gate = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self.server.daemon_threads = True
+        self.scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.cert, tls.key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def url(self, path, host="127.0.0.1"):
-        return "http://%s:%d/%s" % (host, self.port, path)
+        return "%s://%s:%d/%s" % (self.scheme, host, self.port, path)
 
     def _handler(receiver):
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -6,6 +6,7 @@
 --          -2 when there is none to delete or to replace, -3 when it has another version.
 -- Invariant: a version never stands for two documents; its counter outlives a delete, so that an
 -- agent sees that an endpoint was made anew. While `gone` is set submit and retry accept nothing.
+-- A deleted document stays as `left`, as long as a delivery in the outbox: webhooks are signed with it.
 -- The set of endpoints lives in another slot: the caller adds the id there afterwards.
 local P = KEYS[1]
 local conf = redis.call('HMGET', P .. 'conf', 'doc', 'version')
@@ -16,6 +17,7 @@ if not document and (ARGV[1] == '' or expected ~= '') then
 elseif document and expected ~= '' and expected ~= tostring(version) then
     return -3
 elseif ARGV[1] == '' then
+    redis.call('SET', P .. 'left', document, 'PX', 90000000)
     redis.call('HDEL', P .. 'conf', 'doc')
     redis.call('HSET', P .. 'stats', 'gone', 1)
     version = 0
@@ -25,6 +27,7 @@ elseif document ~= ARGV[1] then
     version = redis.call('HINCRBY', P .. 'conf', 'version', 1)
     redis.call('HSET', P .. 'conf', 'doc', ARGV[1])
     redis.call('HDEL', P .. 'stats', 'gone')
+    redis.call('UNLINK', P .. 'left')
 end
 redis.call('PUBLISH', 'mr:conf', P)
 return version

@@ -35,7 +35,6 @@ struct held {
     uint64_t seen_after_stop_ms; /* a ping listed it after the stop, 0 never */
     unsigned unlisted;           /* pings in a row that did not list it */
     uint64_t connection;         /* over which it was handed out, 0 none */
-    bool is_one_shot;            /* the client wanted that connection closed after the answer */
     bool was_received;           /* its handler has shown that it knows of the job */
     struct stream stream;
     struct progress progress;

@@ -137,7 +137,7 @@ void lost_heard(struct slot *slot, const struct http_request *request)
 {
     list_each (at, &slot->jobs) {
         struct held *held = container_of(at, struct held, slot_link);
-        held->was_received |= held->is_one_shot || held->connection == request->connection;
+        held->was_received |= held->connection == request->connection;
     }
 }
 

@@ -9,8 +9,7 @@ struct http_request;
 struct slot;
 /* The process ended: gives back or fails what it held. */
 void lost_process(struct slot *slot, const struct process_end *end);
-/* A poll of the handler: jobs that went out over the same connection have arrived, and those over a
- * connection that was for one answer only. */
+/* A poll of the handler: jobs that went out over the same connection have arrived. */
 void lost_heard(struct slot *slot, const struct http_request *request);
 /* The handler asks for a job and says that it has none: stopped ones are let go. Those it was given
  * LOST_GRACE_MS ago or earlier have ended without a result when it is known to have received them,

@@ -198,8 +198,6 @@ static bool hand_out(struct taker *taker, const struct reply *reply, size_t inde
     struct held *held = held_new(poll->slot, &job);
     if (poll->request != NULL) {
         held->connection = poll->request->connection;
-        held->is_one_shot =
-            slice_eq_nocase(http_header(poll->request, "connection"), SLICE("close"));
     }
     held_announce_chunks(held, job.watchers, SLICE_NONE);
     if (poll->slot->server != NULL) {

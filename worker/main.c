@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "cards.h"
+#include "claim.h"
 #include "env.h"
 #include "fitness.h"
 #include "label.h"
@@ -383,6 +384,11 @@ int main(int argc, char **argv)
     if (err != ERR_OK) {
         log_error("keeper.no_start", "err=%s", err_name(err));
         return 1;
+    }
+    if (!settings.check_gpu && /* the keeper outlives us for a moment, and must not hold it */
+        claim_name(settings.role.redis, settings.role.node_id) != ERR_OK) {
+        role_refuse(PROGRAM, "node-id", settings.role.node_id,
+                    "an agent of this name runs here on the same Redis; give each its own name");
     }
     const struct cards_config cards = cards_of(&settings, &gpus);
     int status = settings.check_gpu ? check_gpus(&settings, &cards, keeper)

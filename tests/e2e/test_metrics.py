@@ -212,3 +212,10 @@ def test_a_metrics_port_that_is_taken_ends_the_program(program, tmp_path):
                                "--metrics", address], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1, done.stderr
     assert program + ": cannot listen on " + address in done.stderr
+
+
+def test_a_second_agent_of_a_name_is_refused(up):
+    """It would give back the jobs of the first."""
+    done = subprocess.run([str(up.build / "millrace-worker"), "--node-id", "agent-0", "--redis",
+                           "unix://%s" % redis_socket(up)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and "agent-0" in done.stderr and done.stderr.count("\n") == 1

@@ -297,7 +297,8 @@ static void program_start(struct program *program, const struct settings *settin
     node->fetcher = fetcher_new(node->loop);
     node->pools = pools_new(node);
     node->lb_wait_ms = (uint64_t)settings->lb_wait_ms;
-    node->server = http_server_new(node->loop, &(struct http_config){0}, &handlers, node);
+    node->server =
+        http_server_new(node->loop, &(struct http_config){.shares_port = true}, &handlers, node);
     program->exporter = role_export(&settings->role, PROGRAM, node->loop, put_metrics, node);
     listen_start(node, settings);
     program->drain_timeout_ms = (uint64_t)settings->drain_timeout_ms;

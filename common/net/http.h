@@ -77,11 +77,12 @@ struct http_config {
     uint64_t write_ms;        /* a peer that reads nothing of its answer is cut; 0: 60 s */
     size_t connections_max;   /* further ones wait in the backlog; 0: 20000 */
     const char *content_type; /* of http_reply() when none is given; NULL: application/json */
+    bool shares_port;         /* other processes may listen on the same one (SO_REUSEPORT) */
 };
 
 struct http_server *http_server_new(struct loop *loop, const struct http_config *config,
                                     const struct http_handlers *handlers, void *arg);
-/* host "127.0.0.1", port 0 picks one. *ret_port may be NULL. SO_REUSEPORT is set. */
+/* host "127.0.0.1", port 0 picks one. *ret_port may be NULL. */
 enum err http_server_listen(struct http_server *server, const char *host, int port, int *ret_port);
 enum err http_server_adopt(struct http_server *server, int fd); /* an fd that already listens */
 /* Stops accepting (adopted sockets stay open in their owner), answers further requests with

@@ -116,15 +116,16 @@ static enum err listen_on(struct http_server *server, int fd)
     return result ? err_from_errno(-result) : ERR_OK;
 }
 
-static enum err open_socket(const struct addrinfo *address, int *ret_fd)
+static enum err open_socket(const struct addrinfo *address, bool is_shared, int *ret_fd)
 {
     static const int on = 1;
+    const int shared = is_shared ? 1 : 0;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return err_from_errno(errno);
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)) != 0 ||
         bind(fd, address->ai_addr, address->ai_addrlen) != 0) {
         enum err err = err_from_errno(errno);
         (void)close(fd);
@@ -153,7 +154,7 @@ enum err http_server_listen(struct http_server *server, const char *host, int po
         return ERR_BAD_REQUEST;
     }
     int fd = -1;
-    enum err err = open_socket(found, &fd);
+    enum err err = open_socket(found, server->config.shares_port, &fd);
     freeaddrinfo(found);
     if (err != ERR_OK) {
         return err;

@@ -219,3 +219,12 @@ def test_a_second_agent_of_a_name_is_refused(up):
     done = subprocess.run([str(up.build / "millrace-worker"), "--node-id", "agent-0", "--redis",
                            "unix://%s" % redis_socket(up)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and "agent-0" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_metrics_port_is_of_one_program(up, beside):
+    """Two that share it would be asked by turns."""
+    port = beside(up, "millrace-scheduler", "--node-id", "first")
+    done = subprocess.run([str(up.build / "millrace-scheduler"), "--node-id", "second", "--redis",
+                           "unix://%s" % redis_socket(up), "--metrics", "127.0.0.1:%d" % port],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "choose another --metrics" in done.stderr

@@ -278,7 +278,7 @@ static inline int setup_with(void **state, struct http_config config)
 
 static inline int setup(void **state)
 {
-    return setup_with(state, (struct http_config){0});
+    return setup_with(state, (struct http_config){.shares_port = true});
 }
 
 static inline int setup_hasty(void **state)

@@ -312,18 +312,25 @@ static void an_adopted_socket_stays_open_in_its_owner(void **state)
     (void)dial(rig); /* waits in the kernel for whoever serves the socket next */
 }
 
-static void two_servers_share_a_port(void **state)
+static enum err listen_beside(struct rig *rig, bool shares_port, int *ret_port)
 {
-    struct rig *rig = *state;
     static const struct http_handlers handlers = {on_head, on_request, NULL};
     struct loop *loop = loop_new();
-    struct http_server *other = http_server_new(loop, NULL, &handlers, rig);
-    int port = 0;
-    enum err err = http_server_listen(other, "127.0.0.1", rig->port, &port);
+    struct http_server *other =
+        http_server_new(loop, &(struct http_config){.shares_port = shares_port}, &handlers, rig);
+    enum err err = http_server_listen(other, "127.0.0.1", rig->port, ret_port);
     http_server_close(other);
     loop_free(loop);
-    assert_int_equal(err, ERR_OK);
+    return err;
+}
+
+static void two_servers_share_a_port_when_both_say_so(void **state)
+{
+    struct rig *rig = *state;
+    int port = 0;
+    assert_int_equal(listen_beside(rig, true, &port), ERR_OK);
     assert_int_equal(port, rig->port);
+    assert_int_equal(listen_beside(rig, false, &port), ERR_IN_USE);
 }
 
 static void an_address_that_cannot_be_had_is_an_error(void **state)
@@ -395,7 +402,7 @@ int main(void)
         WITH(setup, peers_that_stay_do_not_hold_up_the_drain),
         WITH(setup, an_empty_server_is_drained_at_once),
         WITH(setup_adopted, an_adopted_socket_stays_open_in_its_owner),
-        WITH(setup, two_servers_share_a_port),
+        WITH(setup, two_servers_share_a_port_when_both_say_so),
         WITH(setup, an_address_that_cannot_be_had_is_an_error),
         WITH(setup, a_closed_server_lets_go_of_everything),
         WITH(setup, a_parked_request_costs_little),

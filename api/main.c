@@ -51,6 +51,7 @@ struct program {
     struct exporter *exporter; /* NULL: not wanted */
     struct timer drain_timer;
     uint64_t drain_timeout_ms;
+    bool is_cut; /* the drain took too long */
 };
 
 static void settings_load(struct settings *settings, int argc, char **argv)
@@ -174,17 +175,31 @@ static void on_store_change(void *arg, bool is_ready)
 
 /* ---- stop ---- */
 
+#define SETTLE_MS 500
+
 static void on_drained(void *arg)
 {
     struct program *program = arg;
-    loop_stop(program->node.loop);
+    if (!program->is_cut) {
+        loop_stop(program->node.loop);
+    }
 }
 
+static void on_settled(struct timer *timer)
+{
+    loop_stop(container_of(timer, struct program, drain_timer)->node.loop);
+}
+
+/* Clients that are cut off cancel what they asked for: the store gets a moment to hear it. */
 static void on_drain_over(struct timer *timer)
 {
     struct program *program = container_of(timer, struct program, drain_timer);
-    log_warn("drain.cut", "connections=%zu", http_server_connections(program->node.server));
-    loop_stop(program->node.loop);
+    struct node *node = &program->node;
+    log_warn("drain.cut", "connections=%zu", http_server_connections(node->server));
+    program->is_cut = true;
+    http_server_close(node->server);
+    node->server = NULL;
+    timer_start(node->loop, timer, SETTLE_MS, on_settled);
 }
 
 static void on_stop(int signal, void *arg)

@@ -70,13 +70,15 @@ def test_generations_outlive_the_restart_of_their_node(fresh_up, handler):
 def test_the_drain_timeout_bounds_it(fresh_up):
     up = fresh_up("--slots", 1, env={"MILLRACE_DRAIN_TIMEOUT_MS": "500"})
     endpoint = up.apply(document("llm", server_handler("model_server.py")))
-    cut = Generation(endpoint, pause=0.4)
+    cut = Generation(endpoint, pause=5)
     cut.wait_words(1)
     old = stop_node(up)
     assert processes.wait_gone([old], 8) == []
     cut.join(20)
     assert cut.problem and len(cut.words) < WORDS
     assert "event=drain.cut" in up.log("api-0")
+    # nobody hears the rest of it, a minute of it: the job is cancelled, the worker is free
+    wait_for(lambda: endpoint.health()["jobs"]["inProgress"] == 0, 20, "the end of the job")
 
 
 def test_an_idle_node_restarts_at_once(fresh_up):

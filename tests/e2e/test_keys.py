@@ -75,7 +75,7 @@ def test_keys_are_listed_by_age(up, make_key):
     ({"name": "n", "scopes": {}}, ["scopes"]),
     ({"name": "n", "scopes": {"*": ["fly"]}}, ["scopes.*", '"fly"', '"run"']),
     ({"name": "n", "scopes": {"No": ["run"]}}, ["scopes", "No"]),
-    ({"name": "n", "scopes": {"*": ["run"]}, "expiresAt": 1000}, ["expiresAt", "1000", "past"]),
+    ({"name": "n", "scopes": {"*": ["run"]}, "expiresAt": 1000}, ["expiresAt", "1000", "time to come"]),
     ({"name": "n", "scopes": {"*": ["run"]}, "expiresAt": "soon"}, ["expiresAt", "soon", "1970"]),
     ({"name": "n", "scopes": {"*": ["run"]}, "colour": 1}, ["colour", "expiresAt"]),
     ([], ["object"]),

@@ -26,7 +26,7 @@ from resp import Client, FastRedis, command
 from transitions import Transitions, script_text
 
 FULL = 1000000  # queued jobs; the rule of the endpoint under test allows half of them there
-OWN = 480000
+OWN = 400000
 
 
 def get(target, path):

@@ -33,6 +33,7 @@ class Client:
     def __init__(self, up):
         self.up, self.base, self.port, self.key = up, up.base, up.port, up.key
         self.session = requests.Session()
+        self.session.trust_env = False  # no proxies, and no look at an environment that changes
         self.session.headers["Authorization"] = "Bearer " + self.key
 
     def tail(self):

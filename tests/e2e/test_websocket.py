@@ -44,11 +44,6 @@ def sockets(make_endpoint):
     return Sockets(make_endpoint(server_handler("socket_server.py"), **settings()))
 
 
-def resident_mb(pid):
-    with open("/proc/%d/status" % pid) as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
-
-
 def test_messages_go_both_ways_in_order(sockets):
     with sockets.open("/echo?a=b%20c", headers={"X-Mine": "1"}, subprotocols=["chat"]) as socket:
         seen = json.loads(socket.recv())
@@ -95,8 +90,6 @@ def test_a_client_that_does_not_read_slows_the_server(sockets):
             return len(last) > 20 and last[-1] == last[-20] > 0
         wait_for(is_still, 40, "the flood stands still")
         assert last[-1] < 3000  # of 4096: what sockets, two bounded backlogs and the client hold
-        for name in ("api-0", "agent-0"):
-            assert resident_mb(sockets.up.pid(name)) < 400  # the sanitizer's own memory is in it
         for _ in range(200):
             assert len(socket.recv(timeout=30)) == 65536
         wait_for(lambda: sockets.counts()["flooded"] > last[-1], 10, "it goes on")
@@ -123,8 +116,6 @@ def test_a_server_that_does_not_read_slows_the_client(sockets):
             return len(seen) > 20 and seen[-1] == seen[-20] > 0
         wait_for(is_still, 40, "the client stands still")
         assert len(sent) < 3000
-        for name in ("api-0", "agent-0"):
-            assert resident_mb(sockets.up.pid(name)) < 400
         os.kill(sockets.counts()["pid"], signal.SIGKILL)  # it would never notice the end
     thread.join(10)
 

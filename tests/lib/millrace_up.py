@@ -39,6 +39,7 @@ class Up:
         self.extra_env = env or {}
         self.process = self.base = self.port = None
         self.session = requests.Session()
+        self.session.trust_env = False  # no proxies, and no look at an environment that changes
 
     # ---- life
     def environment(self):

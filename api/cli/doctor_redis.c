@@ -108,8 +108,8 @@ static void leader_read(struct store_call *call, enum err err, const struct repl
     struct slice name = reply_slice(reply);
     if (name.len > 0) {
         struct slice rest = name;
-        doctor_say(it->doctor, CHECKUP_OK, "scheduler", "%.*s leads",
-                   SLICE_ARG(slice_cut(&rest, ':')));
+        struct slice node = slice_cut(&rest, ':');
+        doctor_say(it->doctor, CHECKUP_OK, "scheduler", "%.*s leads", SLICE_ARG(node));
     } else {
         doctor_say(it->doctor, CHECKUP_REFUSE, "scheduler",
                    "none leads: no worker is started or stopped, no job times out; start "

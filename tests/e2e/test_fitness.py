@@ -55,7 +55,7 @@ def test_the_doctor_finds_nothing_wrong_with_up(up):
     up.apply(document("fit", library_handler("noop.so")))
     done = doctor("--data", up.data, "--url", up.base)
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("version: Redis", "maxmemory-policy is noeviction", "append-only file on", "leads",
+    for words in ("version: Redis", "maxmemory-policy is noeviction", "append-only file on", "scheduler-0 leads",
                   "agent-0", "serves", "endpoint fit"):
         assert words in done.stdout, done.stdout
     assert "refused " not in done.stdout and "\033" not in done.stdout

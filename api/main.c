@@ -197,6 +197,8 @@ static void on_drain_over(struct timer *timer)
     struct node *node = &program->node;
     log_warn("drain.cut", "connections=%zu", http_server_connections(node->server));
     program->is_cut = true;
+    exporter_close(program->exporter); /* it tells of the server */
+    program->exporter = NULL;
     http_server_close(node->server);
     node->server = NULL;
     timer_start(node->loop, timer, SETTLE_MS, on_settled);

@@ -56,7 +56,6 @@ static void put_options(struct role *role, struct config_option *options)
     memcpy(options, common, sizeof(common));
 }
 
-/* What stands before the last '@' may hold a password. */
 _Noreturn static void refuse_url(const char *program, const char *url, const char *problem)
 {
     AUTO_STR shown = store_url_shown(url);

@@ -4,7 +4,8 @@
  * Gone, as status or as an event, means that the version is too old: list again. Any other failure
  * waits, 0.5 s to 30 s with jitter, or as long as the server asks. A watch in which nothing came
  * for longer than it can take is dropped: the connection may be dead. Bookmarks keep the version
- * young while nothing changes. */
+ * young while nothing changes. An event that is longer than any object can be is not waited for:
+ * the watch is dropped and listed anew, with growing pauses while the server goes on so. */
 #include "kube_watch.h"
 
 #include "base/id.h"
@@ -20,6 +21,7 @@
 static void watch_step(struct kube_watch *watch);
 static void watch_listed(struct kube_call *call, const struct kube_answer *answer);
 static void watch_data(struct fetch *fetch, struct slice bytes, void *arg);
+static void watch_drop(struct kube_watch *watch);
 static void watch_ended(struct kube_call *call, const struct kube_answer *answer);
 
 static void on_timer(struct timer *timer)
@@ -51,18 +53,23 @@ static void again(struct kube_watch *watch, uint64_t delay_ms)
 }
 
 /* Half of it is by chance: schedulers that lost the same server do not come back together. */
-static void back_off(struct kube_watch *watch, const struct kube_answer *answer)
+static uint64_t longer(uint64_t *delay_ms)
 {
     uint16_t random = 0;
     id_random(&random, sizeof(random));
+    *delay_ms = *delay_ms == 0 ? DELAY_MIN_MS : *delay_ms * 2;
+    *delay_ms = *delay_ms < DELAY_MAX_MS ? *delay_ms : DELAY_MAX_MS;
+    return *delay_ms / 2 + *delay_ms * random / UINT64_C(131072);
+}
+
+static void back_off(struct kube_watch *watch, const struct kube_answer *answer)
+{
     if (!watch->is_failing) {
         log_warn("kubernetes.away", "what=%s status=%d problem=%s", watch->config.what,
                  answer->status, log_quote(slice_of(answer->problem)));
     }
     watch->is_failing = true;
-    watch->delay_ms = watch->delay_ms == 0 ? DELAY_MIN_MS : watch->delay_ms * 2;
-    watch->delay_ms = watch->delay_ms < DELAY_MAX_MS ? watch->delay_ms : DELAY_MAX_MS;
-    uint64_t delay_ms = watch->delay_ms / 2 + watch->delay_ms * random / UINT64_C(131072);
+    uint64_t delay_ms = longer(&watch->delay_ms);
     again(watch, delay_ms > answer->retry_after_ms ? delay_ms : answer->retry_after_ms);
 }
 
@@ -174,24 +181,41 @@ static void watch_data(struct fetch *fetch, struct slice bytes, void *arg)
     }
     succeeded(watch);
     (void)buf_put_slice(&watch->line, bytes);
-    if (buf_is_over(&watch->line)) { /* no such object: start from a list */
-        watch->is_expired = true;
+    if (buf_is_over(&watch->line)) {
+        watch_drop(watch);
         return;
     }
     take_lines(watch);
     watch->config.on_change(watch->config.arg);
 }
 
+static void relist(struct kube_watch *watch, uint64_t delay_ms)
+{
+    log_info("kubernetes.relist", "what=%s", watch->config.what);
+    buf_done(&watch->line);
+    buf_init(&watch->line, LINE_MAX_BYTES);
+    free(steal(watch->version));
+    again(watch, delay_ms);
+}
+
+/* The fetch is gone afterwards. Said once until a watch has gone well to its end. */
+static void watch_drop(struct kube_watch *watch)
+{
+    if (watch->long_delay_ms == 0) {
+        log_warn("kubernetes.too_long", "what=%s max=%zu problem=%s", watch->config.what,
+                 LINE_MAX_BYTES, "\"an event is longer than that: listing anew\"");
+    }
+    kube_call_cancel(&watch->call);
+    relist(watch, longer(&watch->long_delay_ms));
+}
+
 static void watch_ended(struct kube_call *call, const struct kube_answer *answer)
 {
     struct kube_watch *watch = container_of(call, struct kube_watch, call);
     if (answer->status == 410 || watch->is_expired) {
-        log_info("kubernetes.relist", "what=%s", watch->config.what);
-        buf_done(&watch->line);
-        buf_init(&watch->line, LINE_MAX_BYTES);
-        free(steal(watch->version));
-        again(watch, DELAY_MIN_MS);
+        relist(watch, DELAY_MIN_MS);
     } else if (answer->status == 200) {
+        watch->long_delay_ms = 0;
         again(watch, DELAY_MIN_MS); /* a server that ends each at once is not asked without pause */
     } else {
         back_off(watch, answer);

@@ -29,9 +29,10 @@ struct kube_watch {
     struct buf line;
     char *version; /* owned; NULL: list first */
     uint64_t heard_ms, delay_ms, retry_after_ms;
-    bool is_watching; /* the call on its way is a watch, not a list */
-    bool is_expired;  /* the version is too old: list again */
-    bool is_failing;  /* which has been said */
+    uint64_t long_delay_ms; /* 0: no event has been too long lately */
+    bool is_watching;       /* the call on its way is a watch, not a list */
+    bool is_expired;        /* the version is too old: list again */
+    bool is_failing;        /* which has been said */
 };
 
 void kube_watch_start(struct kube_watch *watch, const struct kube_watch_config *config);

@@ -67,6 +67,13 @@ class Site:
         (pod,) = self.pods()
         return self.cluster.pods[pod["metadata"]["name"]]
 
+    def swell(self, size):
+        """A pod with that many bytes in it, for a moment: an event of that length."""
+        (pod,) = self.pods()
+        for text in ("x" * size, None):
+            self.api.objects.patch("pods", pod["metadata"]["name"],
+                                   {"metadata": {"annotations": {"swollen": text}}})
+
     def scheduler_log(self):
         return self.up.log("scheduler-0")
 
@@ -235,6 +242,22 @@ def test_an_api_server_that_fails_in_every_way(site):
     assert all(endpoint.wait(job)["status"] == "COMPLETED" for job in jobs)
     kube.api.delay = 0
     kube.wait_pods(0)
+
+
+def test_an_event_that_is_too_long_ends_its_watch(site):
+    """The copy is made anew at once, not when the server ends the watch; it is said once."""
+    kube = site()
+    endpoint = kube.endpoint(workersMin=1)
+    wait_for(lambda: endpoint.health()["workers"]["idle"] == 1, 30, "one idle")
+    for _ in range(2):
+        begun = kube.api.watches["pods"]
+        kube.swell(5 << 20)
+        wait_for(lambda seen=begun: kube.api.watches["pods"] > seen, 20, "a new watch")
+    endpoint = kube.endpoint(workersMin=3)
+    wait_for(lambda: endpoint.health()["workers"]["idle"] == 3, 30, "three idle")
+    endpoint = kube.endpoint(workersMin=0)
+    kube.wait_pods(0)  # who does not see the new ones deletes none by name
+    assert kube.scheduler_log().count("kubernetes.too_long") == 1
 
 
 def test_a_scheduler_that_dies_between_two_calls(site):

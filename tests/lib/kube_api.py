@@ -201,6 +201,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         generation, end = api.watch_generation, time.monotonic() + float(query["timeoutSeconds"])
         with objects.changed:
             objects.since(version, kind)  # 410 as a status when it is too old already
+            api.watches[kind] += 1
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -246,6 +247,7 @@ class KubeApi:
         self.namespace, self.objects = namespace, Objects()
         self.token_file = folder / "token"
         self.verbs = collections.defaultdict(set)
+        self.watches = collections.Counter()  # by kind, begun
         self.faults, self.delay, self.watch_generation, self.unauthorized = [], 0, 0, 0
         self.port, self.ca_file, self.key_file = 0, folder / "ca.crt", folder / "ca.key"
         self.tls = self.make_certificate() if shutil.which("openssl") else None

@@ -327,10 +327,11 @@ static void delivery_free(struct delivery *delivery)
     free(delivery);
 }
 
-static bool is_allowed(const struct sockaddr *address, void *arg)
+static bool is_allowed(const struct sockaddr *address, struct buf *problem, void *arg)
 {
     const struct delivery *delivery = arg;
-    return hook_policy_allows(&delivery->outbox->hooks->config.policy, address, delivery->scheme);
+    return hook_policy_allows(&delivery->outbox->hooks->config.policy, address, delivery->scheme,
+                              problem);
 }
 
 static void delivery_send(struct delivery *delivery, const struct hook *hook)
@@ -392,7 +393,7 @@ static void describe(const struct fetch_result *result, char *text, size_t size)
         text[0] = '\0';
     } else {
         (void)snprintf(text, size, "HTTP status %d%s", result->status,
-                       is_redirect ? ": redirects are not followed" : "");
+                       is_redirect ? ": redirects are not followed: name where it leads to" : "");
     }
 }
 
@@ -402,7 +403,7 @@ static void delivery_answered(const struct fetch_result *result, void *arg)
     struct hooks *hooks = delivery->outbox->hooks;
     uint64_t took_ms = loop_now_ms(hooks->loop) - delivery->started_ms;
     uint32_t random;
-    char problem[128];
+    char problem[256];
     describe(result, problem, sizeof(problem));
     log_info(problem[0] ? "hook.failed" : "hook.delivered",
              "endpoint=%s job=%s try=%lld status=%d ms=%lld problem=%s", delivery->outbox->id,

@@ -5,13 +5,38 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-static const char *const special[] = {
-    "0.0.0.0/8",     "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
-    "172.16.0.0/12", "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
-    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4",
-    "::/96",         "64:ff9b::/96",    "64:ff9b:1::/48", "100::/64",       "2001::/23",
-    "2001:db8::/32", "2002::/16",       "3fff::/20",      "5f00::/16",      "fc00::/7",
-    "fe80::/10",     "fec0::/10",       "ff00::/8",
+static const struct {
+    const char *range, *kind;
+} special[] = {
+    {"127.0.0.0/8", "a loopback"},
+    {"::1/128", "a loopback"},
+    {"10.0.0.0/8", "a private"},
+    {"172.16.0.0/12", "a private"},
+    {"192.168.0.0/16", "a private"},
+    {"100.64.0.0/10", "a private"},
+    {"fc00::/7", "a private"},
+    {"fec0::/10", "a private"},
+    {"169.254.0.0/16", "a link-local"},
+    {"fe80::/10", "a link-local"},
+    {"224.0.0.0/4", "a multicast"},
+    {"ff00::/8", "a multicast"},
+    {"0.0.0.0/8", "a reserved"},
+    {"192.0.0.0/24", "a reserved"},
+    {"192.0.2.0/24", "a reserved"},
+    {"192.88.99.0/24", "a reserved"},
+    {"198.18.0.0/15", "a reserved"},
+    {"198.51.100.0/24", "a reserved"},
+    {"203.0.113.0/24", "a reserved"},
+    {"240.0.0.0/4", "a reserved"},
+    {"::/96", "a reserved"},
+    {"64:ff9b::/96", "a reserved"},
+    {"64:ff9b:1::/48", "a reserved"},
+    {"100::/64", "a reserved"},
+    {"2001::/23", "a reserved"},
+    {"2001:db8::/32", "a reserved"},
+    {"2002::/16", "a reserved"},
+    {"3fff::/20", "a reserved"},
+    {"5f00::/16", "a reserved"},
 };
 
 static void map_v4(const void *v4, unsigned char bytes[16])
@@ -111,31 +136,49 @@ static bool address_bytes(const struct sockaddr *address, unsigned char bytes[16
     return false;
 }
 
-static bool is_special(const unsigned char bytes[16])
+/* The first range wins; NULL: a public address. */
+static const char *special_kind(const unsigned char bytes[16])
 {
     for (size_t i = 0; i < COUNT_OF(special); i++) {
         struct address_range range;
-        ensure(range_parse(slice_of(special[i]), &range) == ERR_OK);
+        ensure(range_parse(slice_of(special[i].range), &range) == ERR_OK);
         if (range_has(&range, bytes)) {
-            return true;
+            return special[i].kind;
         }
     }
-    return false;
+    return NULL;
 }
 
-bool hook_policy_allows(const struct hook_policy *policy, const struct sockaddr *address,
-                        enum hook_scheme scheme)
+static bool allows_bytes(const struct hook_policy *policy, const unsigned char bytes[16],
+                         enum hook_scheme scheme, struct buf *problem)
 {
-    unsigned char bytes[16];
-    if (!address_bytes(address, bytes)) {
-        return false;
-    }
+    const char *kind = special_kind(bytes);
     for (size_t i = 0; i < policy->count; i++) {
         if (range_has(&policy->allowed[i], bytes)) {
             return true;
         }
     }
-    return scheme == HOOK_HTTPS && !is_special(bytes);
+    if (kind != NULL) {
+        buf_printf(problem,
+                   "%s address is not allowed: use one of the public ones over https, or of those "
+                   "that --webhook-allow lists",
+                   kind);
+    } else if (scheme == HOOK_HTTP) {
+        buf_put_str(problem, "plain http to a public address is not allowed: use https, or have "
+                             "--webhook-allow list the address");
+    }
+    return kind == NULL && scheme == HOOK_HTTPS;
+}
+
+bool hook_policy_allows(const struct hook_policy *policy, const struct sockaddr *address,
+                        enum hook_scheme scheme, struct buf *problem)
+{
+    unsigned char bytes[16];
+    if (!address_bytes(address, bytes)) {
+        buf_put_str(problem, "an address that is neither IPv4 nor IPv6 is not allowed");
+        return false;
+    }
+    return allows_bytes(policy, bytes, scheme, problem);
 }
 
 /* ---- URLs ---- */
@@ -172,38 +215,65 @@ static bool is_plain_text(struct slice url)
     return url.len > 0;
 }
 
-/* "name", "1.2.3.4:80", "[::1]:80" */
-static bool is_host(struct slice host)
+/* "name", "1.2.3.4:80", "[::1]:80": false without a name. The port is with its colon, or empty. */
+static bool host_split(struct slice host, struct slice *ret_name, struct slice *ret_port)
 {
-    size_t end = 0;
-    if (host.len > 0 && host.ptr[0] == '[') {
-        const char *close = memchr(host.ptr, ']', host.len);
-        end = close != NULL ? (size_t)(close - host.ptr) + 1 : 0;
-    } else {
-        const char *colon = host.len > 0 ? memchr(host.ptr, ':', host.len) : NULL;
-        end = colon != NULL ? (size_t)(colon - host.ptr) : host.len;
+    bool is_bracketed = host.len > 0 && host.ptr[0] == '[';
+    const char *end = host.len > 0 ? memchr(host.ptr, is_bracketed ? ']' : ':', host.len) : NULL;
+    size_t len = end != NULL ? (size_t)(end - host.ptr) : host.len;
+    struct slice port = slice_from(host, is_bracketed && end != NULL ? len + 1 : len);
+    if ((is_bracketed && end == NULL) || (port.len > 0 && port.ptr[0] != ':')) {
+        return false;
     }
-    if (end == 0 || end == host.len) {
-        return end > 0;
-    }
+    *ret_name =
+        is_bracketed ? (struct slice){host.ptr + 1, len - 1} : (struct slice){host.ptr, len};
+    *ret_port = port;
+    return ret_name->len > 0;
+}
+
+static bool is_port(struct slice text)
+{
     int64_t port = 0;
-    struct slice digits = slice_from(host, end + 1);
-    return host.ptr[end] == ':' && digits.len > 0 && digits.ptr[0] >= '0' && digits.ptr[0] <= '9' &&
+    struct slice digits = slice_from(text, 1);
+    return digits.len > 0 && digits.ptr[0] >= '0' && digits.ptr[0] <= '9' &&
            slice_to_i64(digits, &port) == ERR_OK && port >= 1 && port <= 65535;
+}
+
+/* An address in it can be judged now, a name only when it has been resolved. */
+static void check_host(const struct hook_policy *policy, struct slice url, struct buf *problem)
+{
+    struct slice name, port;
+    struct address_range literal;
+    if (!host_split(hook_url_host(url), &name, &port)) {
+        buf_put_str(problem, "webhook has no host: use https://HOST, https://HOST:PORT/PATH, "
+                             "https://[IPV6]:PORT/PATH");
+    } else if (port.len > 0 && !is_port(port)) {
+        buf_put_str(problem, "webhook has no number as its port: use 1 to 65535, or none");
+    } else if (range_parse(name, &literal) == ERR_OK) {
+        AUTO(buf_done) struct buf why = BUF_INIT;
+        if (!allows_bytes(policy, literal.bytes, hook_url_scheme(url), &why)) {
+            buf_put_str(problem, "webhook: ");
+            buf_put_slice(problem, buf_slice(&why));
+        }
+    }
 }
 
 enum err hook_url_check(const struct hook_policy *policy, struct slice url, struct buf *problem)
 {
-    bool may_be_plain = policy->count > 0;
-    const char *allowed = may_be_plain ? "an https:// or http:// URL" : "an https:// URL";
-    bool has_known_scheme =
-        has_scheme(url, SLICE("https://")) || (may_be_plain && has_scheme(url, SLICE("http://")));
-    if (url.len > HOOK_URL_MAX || !is_plain_text(url) || !has_known_scheme ||
-        !is_host(hook_url_host(url))) {
-        (void)buf_printf(problem, "webhook must be %s of at most %d plain ASCII characters%s",
-                         allowed, HOOK_URL_MAX,
-                         may_be_plain ? "" : " (http needs --webhook-allow on this server)");
-        return ERR_BAD_REQUEST;
+    bool may_be_plain = policy->count > 0, is_plain = has_scheme(url, SLICE("http://"));
+    if (url.len > HOOK_URL_MAX) {
+        buf_printf(problem, "webhook has %zu bytes: use at most %d", url.len, HOOK_URL_MAX);
+    } else if (!is_plain_text(url)) {
+        buf_put_str(problem, "webhook has a blank, control or non-ASCII character: use "
+                             "percent-encoding, in a host name punycode");
+    } else if (is_plain && !may_be_plain) {
+        buf_put_str(problem, "webhook is plain http: use https, or have --webhook-allow list the "
+                             "addresses that may be reached without it");
+    } else if (!is_plain && !has_scheme(url, SLICE("https://"))) {
+        buf_printf(problem, "webhook begins with another scheme or none: use https://%s",
+                   may_be_plain ? " or http://" : "");
+    } else {
+        check_host(policy, url, problem);
     }
-    return ERR_OK;
+    return problem->len > 0 ? ERR_BAD_REQUEST : ERR_OK;
 }

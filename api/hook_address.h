@@ -29,9 +29,11 @@ enum err hook_policy_init(struct hook_policy *policy, const struct config_string
 void hook_policy_done(struct hook_policy *policy);
 
 enum hook_scheme { HOOK_HTTPS, HOOK_HTTP };
+/* False: problem says what is wrong and what is allowed. It does not show the address: who names a
+ * host need not know what it is inside. */
 bool hook_policy_allows(const struct hook_policy *policy, const struct sockaddr *address,
-                        enum hook_scheme scheme);
-/* Could it ever be delivered? ERR_BAD_REQUEST: problem says what is allowed. */
+                        enum hook_scheme scheme, struct buf *problem);
+/* Could it ever be delivered? As far as the URL shows; ERR_BAD_REQUEST: problem says why not. */
 enum err hook_url_check(const struct hook_policy *policy, struct slice url, struct buf *problem);
 enum hook_scheme hook_url_scheme(struct slice url); /* of a checked URL */
 /* "host:port" as written in a checked URL: what is limited together. */

@@ -43,8 +43,9 @@ struct fetch {
     CURL *easy;
     struct curl_slist *headers;
     struct buf body, head, answer;
+    struct buf refusal; /* why the last address that was asked for is not allowed */
     size_t answer_max;
-    bool is_cut, is_refused, is_paused;
+    bool is_cut, is_refused, is_opened, is_paused;
     char problem[CURL_ERROR_SIZE];
     fetch_allow_fn allow;
     void *allow_arg;
@@ -128,11 +129,14 @@ static int on_timeout(CURLM *multi, long timeout_ms, void *arg)
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct fetch *fetch = arg;
+    buf_clear(&fetch->refusal);
     if (purpose != CURLSOCKTYPE_IPCXN ||
-        (fetch->allow != NULL && !fetch->allow(&address->addr, fetch->allow_arg))) {
+        (fetch->allow != NULL &&
+         !fetch->allow(&address->addr, &fetch->refusal, fetch->allow_arg))) {
         fetch->is_refused = true;
         return CURL_SOCKET_BAD;
     }
+    fetch->is_opened = true;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -228,6 +232,7 @@ static void fetch_free(struct fetch *fetch)
     buf_done(&fetch->body);
     buf_done(&fetch->head);
     buf_done(&fetch->answer);
+    buf_done(&fetch->refusal);
     free(fetch);
 }
 
@@ -327,7 +332,7 @@ static enum err error_of(const struct fetch *fetch, CURLcode code)
         return ERR_OK;
     }
     if (code == CURLE_COULDNT_CONNECT) {
-        return fetch->is_refused ? ERR_NO_PERMISSION : ERR_REFUSED;
+        return fetch->is_refused && !fetch->is_opened ? ERR_NO_PERMISSION : ERR_REFUSED;
     }
     return code == CURLE_OPERATION_TIMEDOUT ? ERR_NO_ANSWER : ERR_IO;
 }
@@ -340,7 +345,8 @@ static void finish(struct fetch *fetch, CURLcode code)
                                   .head = buf_slice(&fetch->head),
                                   .body = buf_slice(&fetch->answer)};
     result.status = result.err == ERR_OK ? (int)status : 0;
-    result.problem = result.err == ERR_NO_PERMISSION ? "the address is not allowed"
+    AUTO_STR refusal = buf_take_str(&fetch->refusal);
+    result.problem = result.err == ERR_NO_PERMISSION ? refusal
                      : fetch->problem[0] != '\0'     ? fetch->problem
                                                      : curl_easy_strerror(code);
     fetch->fn(&result, fetch->arg);

@@ -13,12 +13,14 @@ struct sockaddr;
 struct fetcher;
 struct fetch;
 
-/* Asked for the very address of each connection before it is opened. Must not start or cancel. */
-typedef bool (*fetch_allow_fn)(const struct sockaddr *address, void *arg);
+/* Asked for the very address of each connection before it is opened; false writes why not, for
+ * fetch_result.problem. Must not start or cancel. */
+typedef bool (*fetch_allow_fn)(const struct sockaddr *address, struct buf *problem, void *arg);
 
 struct fetch_result {
-    enum err err;        /* ERR_OK: there is an answer, whatever its status */
-    int status;          /* HTTP status, 0 without an answer */
+    enum err err; /* ERR_OK: there is an answer, whatever its status; ERR_NO_PERMISSION: none of
+                   * the host's addresses is allowed */
+    int status;   /* HTTP status, 0 without an answer */
     const char *problem; /* why there is none; borrowed until the callback returns */
     struct slice head;   /* its header lines, as received; borrowed likewise */
     struct slice body;   /* its first bytes, at most response_max; borrowed likewise */

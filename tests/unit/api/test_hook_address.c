@@ -26,7 +26,9 @@ static bool allows(const char *ranges, const char *address, enum hook_scheme sch
         assert_int_equal(inet_pton(AF_INET6, address, &v6.sin6_addr), 1);
         found = &v6;
     }
-    bool is_allowed = hook_policy_allows(&policy, found, scheme);
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    bool is_allowed = hook_policy_allows(&policy, found, scheme, &problem);
+    assert_int_equal(is_allowed, problem.len == 0);
     hook_policy_done(&policy);
     return is_allowed;
 }
@@ -114,7 +116,8 @@ static void other_families_are_refused(void **state)
     (void)state;
     struct hook_policy policy = policy_of("::/0");
     const struct sockaddr_un local = {.sun_family = AF_UNIX};
-    assert_false(hook_policy_allows(&policy, (const void *)&local, HOOK_HTTPS));
+    AUTO(buf_done) struct buf problem = BUF_INIT;
+    assert_false(hook_policy_allows(&policy, (const void *)&local, HOOK_HTTPS, &problem));
     hook_policy_done(&policy);
 }
 
@@ -191,6 +194,42 @@ static void other_urls_are_refused(void **state)
     assert_int_equal(check(NULL, long_url), ERR_OK);
 }
 
+/* What was wrong, and what is allowed. */
+static void a_refused_url_says_why(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ranges, *url, *wrong, *allowed;
+    } cases[] = {
+        {NULL, "ftp://a/", "begins with another scheme", "use https://"},
+        {"::1", "ftp://a/", "begins with another scheme", "use https:// or http://"},
+        {NULL, "http://a/", "plain http", "use https, or have --webhook-allow list the addresses"},
+        {NULL, "https://a b/", "blank, control or non-ASCII character", "use percent-encoding"},
+        {NULL, "https://", "has no host", "https://HOST"},
+        {NULL, "https://[::1/", "has no host", "https://HOST"},
+        {NULL, "https://a:0/", "port", "use 1 to 65535"},
+        {NULL, "https://a:x/", "port", "use 1 to 65535"},
+        {NULL, "https://127.0.0.1/", "a loopback address", "--webhook-allow lists"},
+        {NULL, "https://[::1]:80/", "a loopback address", "--webhook-allow lists"},
+        {NULL, "https://[::ffff:10.0.0.1]/", "a private address", "--webhook-allow lists"},
+        {NULL, "https://169.254.169.254/", "a link-local address", "public ones over https"},
+        {"127.0.0.0/8", "http://10.0.0.1/", "a private address", "--webhook-allow lists"},
+        {"127.0.0.0/8", "http://8.8.8.8/", "plain http to a public address", "use https"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct hook_policy policy = policy_of(cases[i].ranges);
+        struct buf problem = BUF_INIT;
+        enum err err = hook_url_check(&policy, slice_of(cases[i].url), &problem);
+        hook_policy_done(&policy);
+        AUTO_STR text = buf_take_str(&problem);
+        assert_int_equal(err, ERR_BAD_REQUEST);
+        if (!slice_starts(slice_of(text), SLICE("webhook")) ||
+            strstr(text, cases[i].wrong) == NULL || strstr(text, cases[i].allowed) == NULL) {
+            fail_msg("%s: %s", cases[i].url, text);
+        }
+    }
+}
+
 static void the_host_is_what_is_connected_to(void **state)
 {
     (void)state;
@@ -210,6 +249,7 @@ int main(void)
         cmocka_unit_test(bad_ranges_are_named),
         cmocka_unit_test(urls_that_could_be_delivered_pass),
         cmocka_unit_test(other_urls_are_refused),
+        cmocka_unit_test(a_refused_url_says_why),
         cmocka_unit_test(the_host_is_what_is_connected_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

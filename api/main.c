@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "auth.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "catalog.h"
 #include "hook.h"
@@ -31,7 +30,6 @@
 #define PROGRAM "millrace-api"
 /* Larger memory is mapped on its own: it grows without a copy and leaves no hole behind. Left alone
  * the C library raises its limit to the largest body it has seen. */
-#define CA_FILE_MAX ((size_t)16 << 20)
 #define LARGE_BYTES (1 << 20)
 
 struct settings {
@@ -265,13 +263,6 @@ static void put_metrics(struct buf *out, void *arg)
     metrics_put_node(out, arg);
 }
 
-static bool has_certificates(const char *path)
-{
-    AUTO(buf_done) struct buf text = BUF_INIT;
-    return file_get(path, CA_FILE_MAX, &text) == ERR_OK && text.len > 0 &&
-           memmem(text.ptr, text.len, "BEGIN CERTIFICATE", 17) != NULL;
-}
-
 static void hooks_start(struct node *node, const struct settings *settings)
 {
     struct hooks_config config = {.pause_ms = settings->webhook_retry_ms,
@@ -282,9 +273,8 @@ static void hooks_start(struct node *node, const struct settings *settings)
         role_refuse(PROGRAM, "webhook-allow", bad,
                     "use ADDRESS/BITS,..., for example 10.0.0.0/8,::1");
     }
-    if (settings->webhook_ca != NULL && !has_certificates(settings->webhook_ca)) {
-        role_refuse(PROGRAM, "webhook-ca", settings->webhook_ca,
-                    "use a readable file with certificates in PEM");
+    if (settings->webhook_ca != NULL) {
+        role_check_certificates(PROGRAM, "webhook-ca", settings->webhook_ca);
     }
     node->hooks = hooks_new(node->loop, node->store, node->catalog, &config);
 }

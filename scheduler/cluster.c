@@ -2,11 +2,9 @@
  * the token, the certificates and the namespace. */
 #include "cluster.h"
 
-#include "base/file.h"
 #include "queue/role.h"
 
 #define PROGRAM "millrace-scheduler"
-#define TEMPLATE_MAX ((size_t)1 << 20)
 
 static const char *const drivers[] = {"slots", "kubernetes", NULL};
 
@@ -70,10 +68,7 @@ void cluster_put_options(struct cluster_settings *settings, struct config_option
 static const cJSON *read_template(const char *path)
 {
     AUTO(buf_done) struct buf text = BUF_INIT;
-    enum err err = file_get(path, TEMPLATE_MAX, &text);
-    if (err != ERR_OK) {
-        role_refuse(PROGRAM, "kubernetes-pod-template", path, err_text(err));
-    }
+    role_read_file(PROGRAM, "kubernetes-pod-template", path, &text);
     cJSON *template = cJSON_ParseWithLength(text.ptr != NULL ? text.ptr : "", text.len);
     if (!cJSON_IsObject(template)) {
         role_refuse(PROGRAM, "kubernetes-pod-template", path,
@@ -98,6 +93,17 @@ static bool is_url(const char *url)
            url[text.len - 1] != '/';
 }
 
+static void check_files(const struct kube_config *api)
+{
+    AUTO(buf_done) struct buf token = BUF_INIT;
+    if (api->ca_file != NULL) {
+        role_check_certificates(PROGRAM, "kubernetes-ca", api->ca_file);
+    }
+    if (api->token_file != NULL) {
+        role_read_file(PROGRAM, "kubernetes-token-file", api->token_file, &token);
+    }
+}
+
 bool cluster_complete(struct cluster_settings *settings, struct kubernetes_config *ret_config)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
@@ -112,6 +118,7 @@ bool cluster_complete(struct cluster_settings *settings, struct kubernetes_confi
         AUTO_STR text = buf_take_str(&problem);
         role_refuse(PROGRAM, "kubernetes-url", "", text);
     }
+    check_files(&settings->api);
     if (settings->manifest.agent_image == NULL) {
         role_refuse(PROGRAM, "kubernetes-agent-image", "", "the driver kubernetes needs it");
     }

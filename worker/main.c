@@ -1,5 +1,6 @@
 /* millrace-worker: the agent of one machine. Settings, wiring, shutdown; the rest is agent.c. */
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -262,6 +263,15 @@ static void check_labels(const struct settings *settings)
     }
 }
 
+/* Whether a program is there is found when an image is wanted: a machine may get it later. */
+static void check_runtime(const char *program)
+{
+    struct stat found;
+    if (strchr(program, '/') != NULL && stat(program, &found) == 0 && S_ISDIR(found.st_mode)) {
+        role_refuse(PROGRAM, "container-runtime", program, "a folder, not a program");
+    }
+}
+
 static struct gpu_source *read_gpus(const struct settings *settings, struct gpus *gpus)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
@@ -376,6 +386,7 @@ int main(int argc, char **argv)
     settings.role.node_id = host_id();
     load(&settings, argc, argv);
     check_labels(&settings);
+    check_runtime(settings.runtime);
     if (settings.is_pod) {
         check_pod(&settings);
     }

@@ -214,7 +214,7 @@ enum err spool_new(const struct spool_config *config, struct spool **ret_spool, 
     spool->dir = xstrdup(config->dir);
     spool->dir_fd = spool->lock_fd = -1;
     list_init(&spool->files);
-    enum err err = file_make_dirs(spool->dir, problem);
+    enum err err = file_make_dirs(spool->dir, 0700, problem);
     if (err == ERR_OK) {
         err = lock(spool, problem);
     }

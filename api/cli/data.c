@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/id.h"
 #include "message.h"
 
@@ -60,25 +61,25 @@ char *data_path(const struct data *data, const char *format, ...)
 
 /* --- folders --- */
 
-/* mkdir -p; the parents with the usual mode, the last one only for its owner. */
-static int make_folders(const char *path, mode_t mode)
+static enum err make_folders(const struct data *data, const char *path, mode_t mode,
+                             struct buf *problem)
 {
-    AUTO_STR part = xstrdup(path);
-    for (char *at = strchr(part + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
-        *at = '\0';
-        if (mkdir(part, 0755) != 0 && errno != EEXIST) {
-            return -1;
-        }
-        *at = '/';
+    AUTO(buf_done) struct buf why = BUF_INIT;
+    enum err err = file_make_dirs(path, mode, &why);
+    if (err == ERR_NOT_FOLDER) {
+        (void)buf_put_slice(problem, buf_slice(&why));
+        (void)buf_put_str(problem, ": move it away, or name another folder with --data");
+        return err;
     }
-    return mkdir(part, mode) != 0 && errno != EEXIST ? -1 : 0;
+    return err == ERR_OK ? err : tell(data, problem, path);
 }
 
 static enum err make_root(struct data *data, const char *dir, struct buf *problem)
 {
     data->dir = xstrdup(dir);
-    if (make_folders(dir, 0755) != 0) {
-        return tell(data, problem, dir);
+    enum err err = make_folders(data, dir, 0755, problem);
+    if (err != ERR_OK) {
+        return err;
     }
     char *absolute = realpath(dir, NULL);
     if (absolute == NULL || access(absolute, R_OK | W_OK | X_OK) != 0) {
@@ -103,13 +104,12 @@ static enum err make_parts(struct data *data, struct buf *problem)
         errno = ENOSPC;
         return tell(data, problem, data->dir);
     }
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < COUNT_OF(parts) && err == ERR_OK; i++) {
         AUTO_STR path = data_path(data, "%s", parts[i]);
-        if (make_folders(path, 0700) != 0) {
-            return tell(data, problem, path);
-        }
+        err = make_folders(data, path, 0700, problem);
     }
-    return ERR_OK;
+    return err;
 }
 
 static enum err check_socket_length(const struct data *data, struct buf *problem)

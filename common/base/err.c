@@ -54,7 +54,8 @@ enum err err_from_errno(int number)
         {ECONNRESET, ERR_GONE},
         {EPIPE, ERR_GONE},
         {ENOENT, ERR_NO_FILE},
-        {ENOTDIR, ERR_NO_FILE},
+        {ENOTDIR, ERR_NOT_FOLDER},
+        {EISDIR, ERR_IS_FOLDER},
         {EFBIG, ERR_TOO_LARGE},
     };
     for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

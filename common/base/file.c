@@ -7,7 +7,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum err file_make_dirs(const char *dir, struct buf *problem)
+static int make_dir(const char *path, mode_t mode)
+{
+    struct stat stat_now;
+    if (mkdir(path, mode) == 0) {
+        return 0;
+    }
+    if (errno == EEXIST && stat(path, &stat_now) == 0) {
+        errno = ENOTDIR;
+        return S_ISDIR(stat_now.st_mode) ? 0 : -1;
+    }
+    return -1;
+}
+
+enum err file_make_dirs(const char *dir, mode_t mode, struct buf *problem)
 {
     AUTO_STR path = xstrdup(dir);
     for (char *at = path + 1; at[-1] != '\0'; at++) {
@@ -16,9 +29,14 @@ enum err file_make_dirs(const char *dir, struct buf *problem)
         }
         char kept = *at;
         *at = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        if (make_dir(path, mode) != 0) {
             int number = errno;
-            buf_printf(problem, "cannot make %s: %s", path, strerror(number));
+            if (number == ENOTDIR) {
+                buf_printf(problem, "%s is not a folder", path);
+            } else {
+                buf_printf(problem, "cannot make %s: %s", path, strerror(number));
+            }
+            errno = number;
             return err_from_errno(number);
         }
         *at = kept;
@@ -62,6 +80,9 @@ static enum err read_all(int fd, size_t max, struct buf *out)
     struct stat stat;
     if (fstat(fd, &stat) != 0 || stat.st_size < 0) {
         return ERR_IO;
+    }
+    if (S_ISDIR(stat.st_mode)) { /* its size may be anything */
+        return ERR_IS_FOLDER;
     }
     size_t size = (size_t)stat.st_size;
     if (size > max || buf_reserve(out, size) != ERR_OK) {

@@ -3,10 +3,13 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 
-/* Makes the folder and those above it, mode 0700; problem: one line. */
-enum err file_make_dirs(const char *dir, struct buf *problem);
+/* Makes the folder and those above it, as far as they are missing. ERR_NOT_FOLDER: something else
+ * is in the way. problem: one line that names the one that could not be made; errno says why. */
+enum err file_make_dirs(const char *dir, mode_t mode, struct buf *problem);
 /* Writes beside the path (PATH.new), syncs, renames, syncs the folder. False with errno set: then
  * nothing is left at either path. */
 bool file_put(int dir_fd, const char *path, struct slice bytes);

@@ -4,10 +4,13 @@
 
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "queue/store.h"
 #include "queue/store_url.h"
+
+#define FILE_MAX ((size_t)16 << 20)
 
 static const char *const checks[] = {"refuse", "warn", NULL}; /* by enum guard_mode */
 
@@ -99,6 +102,24 @@ _Noreturn void role_refuse(const char *program, const char *option, const char *
 {
     (void)fprintf(stderr, "%s: --%s is \"%s\"; %s\n", program, option, value, problem);
     exit(2);
+}
+
+void role_read_file(const char *program, const char *option, const char *path, struct buf *out)
+{
+    enum err err = file_get(path, FILE_MAX, out);
+    if (err != ERR_OK) {
+        role_refuse(program, option, path, err_text(err));
+    }
+}
+
+void role_check_certificates(const char *program, const char *option, const char *path)
+{
+    static const char begin[] = "BEGIN CERTIFICATE";
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    role_read_file(program, option, path, &text);
+    if (text.len == 0 || memmem(text.ptr, text.len, begin, sizeof(begin) - 1) == NULL) {
+        role_refuse(program, option, path, "no certificates in PEM are in it");
+    }
 }
 
 struct exporter *role_export(const struct role *role, const char *program, struct loop *loop,

@@ -25,6 +25,10 @@ void role_load(struct role *role, const struct config_spec *spec, int argc, char
 /* Ends the process: "PROGRAM: --OPTION is "VALUE"; PROBLEM". */
 _Noreturn void role_refuse(const char *program, const char *option, const char *value,
                            const char *problem);
+/* The whole file of an option; ends the process when it cannot be read. */
+void role_read_file(const char *program, const char *option, const char *path, struct buf *out);
+/* The same of a file that has to hold certificates (PEM). */
+void role_check_certificates(const char *program, const char *option, const char *path);
 /* What --metrics asks for: NULL for nowhere; ends the process when it cannot listen there. */
 struct exporter *role_export(const struct role *role, const char *program, struct loop *loop,
                              exporter_fn fn, void *arg);

@@ -207,6 +207,44 @@ def test_data_folder_that_cannot_be_made_is_one_line(folder):
     assert str(folder / "file") in lines[0]
 
 
+@pytest.mark.parametrize("data, is_file", [("d", "d"), ("d/e/f", "d/e"), ("d", "d/redis"),
+                                           ("d", "d/log")])
+def test_a_file_where_a_folder_has_to_be_is_named(folder, data, is_file):
+    (folder / is_file).parent.mkdir(exist_ok=True)
+    (folder / is_file).write_text("")
+    status, lines = refused("--port", 0, "--data", folder / data)
+    assert status == 1 and len(lines) == 1, lines
+    assert "%s is not a folder: " % (folder / is_file) in lines[0]
+    assert "--data" in lines[0] and "ermission" not in lines[0]
+
+
+@pytest.mark.parametrize("program, args, said", [
+    ("millrace-worker", ["--spool", "{file}"], "{file} is not a folder"),
+    ("millrace-worker", ["--spool", "{file}/x"], "{file} is not a folder"),
+    ("millrace-worker", ["--fake-gpus", "{dir}"], "a folder, not a file"),
+    ("millrace-worker", ["--container-runtime", "{dir}"], "a folder, not a program"),
+    ("millrace-api", ["--webhook-ca", "{dir}"], "a folder, not a file"),
+    ("millrace-api", ["--webhook-ca", "{dir}/none"], "no such file"),
+    ("millrace-api", ["--webhook-ca", "{file}"], "no certificates in PEM"),
+    ("millrace-scheduler", ["--kubernetes-ca", "{dir}"], "a folder, not a file"),
+    ("millrace-scheduler", ["--kubernetes-ca", "{file}"], "no certificates in PEM"),
+    ("millrace-scheduler", ["--kubernetes-token-file", "{dir}"], "a folder, not a file"),
+    ("millrace-scheduler", ["--kubernetes-pod-template", "{dir}"], "a folder, not a file")])
+def test_a_path_of_the_wrong_kind_is_one_line(folder, program, args, said):
+    paths = {"dir": folder / "dir", "file": folder / "file"}
+    paths["dir"].mkdir()
+    paths["file"].write_text("")
+    args = [arg.format(**paths) for arg in args]
+    if program == "millrace-scheduler":
+        args += ["--driver", "kubernetes", "--kubernetes-url", "https://127.0.0.1:1",
+                 "--kubernetes-agent-image", "x"]
+    done = subprocess.run([str(BUILD / program), "--redis", "unix://%s/none" % folder, *args],
+                          capture_output=True, text=True, timeout=20)
+    lines = (done.stdout + done.stderr).splitlines()
+    assert done.returncode in (1, 2) and len(lines) == 1, lines
+    assert said.format(**paths) in lines[0] and str(folder) in lines[0]
+
+
 def test_endpoint_files_are_applied(fresh_up, folder):
     import json
     path = folder / "noop.json"

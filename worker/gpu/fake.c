@@ -10,14 +10,15 @@
  *
  * The file is read again when it has changed; a card whose line is gone has fallen off the bus.
  * What cannot be read (a file half written) changes nothing. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "gpu/source.h"
 
 #define PERIOD_MS 200
+#define FILE_MAX ((size_t)1 << 20)
 
 struct card {
     char uuid[sizeof(((struct gpu *)NULL)->uuid)];
@@ -140,22 +141,22 @@ static enum err read_line(const struct line *line, struct slice text, struct buf
 static enum err read_file(const char *path, struct gpus *gpus, struct card *cards,
                           struct buf *problem)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        buf_printf(problem, "cannot open %s: %s", path, strerror(errno));
-        return err_from_errno(errno);
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    enum err err = file_get(path, FILE_MAX, &text);
+    if (err != ERR_OK) {
+        buf_printf(problem, "cannot read it: %s", err_text(err));
+        return err;
     }
-    char text[512];
-    enum err err = ERR_OK;
     struct line line = {gpus, cards};
+    struct slice rest = buf_slice(&text);
     gpus->count = 0;
-    while (err == ERR_OK && fgets(text, sizeof(text), file) != NULL) {
-        struct slice one = slice_trim((struct slice){text, strcspn(text, "\r\n")});
+    while (err == ERR_OK && rest.len > 0) {
+        struct slice one = slice_cut(&rest, '\n');
+        one = slice_trim(slice_cut(&one, '\r'));
         if (one.len > 0) {
             err = read_line(&line, one, problem);
         }
     }
-    (void)fclose(file);
     return err;
 }
 

@@ -41,6 +41,8 @@ static void errno_finds_the_nearest_entry(void **state)
     assert_int_equal(err_from_errno(ENOSPC), ERR_NO_SPACE);
     assert_int_equal(err_from_errno(EPIPE), ERR_GONE);
     assert_int_equal(err_from_errno(ENOENT), ERR_NO_FILE);
+    assert_int_equal(err_from_errno(ENOTDIR), ERR_NOT_FOLDER);
+    assert_int_equal(err_from_errno(EISDIR), ERR_IS_FOLDER);
     assert_int_equal(err_from_errno(EXDEV), ERR_IO);
 }
 

@@ -51,6 +51,7 @@ struct op {
     struct {
         int64_t attempt, next; /* of the next chunk */
         bool is_stream;        /* asked for as one */
+        bool is_stored;        /* Redis has answered the submit */
         bool has_begun;        /* the answer's head has left */
         bool has_pieces;       /* and chunks */
         bool is_wrapped;       /* as events made here */

@@ -32,6 +32,7 @@
 static void openai_models(struct op *op);
 static void openai_store(struct op *op);
 static void openai_stored(struct store_call *call, enum err err, const struct reply *reply);
+static void openai_unacknowledged(struct op *op);
 static void openai_gone(struct op *op);
 static void openai_told(struct waiter *waiter, struct slice final);
 static void openai_got_chunks(struct waiter *waiter, struct slice payload);
@@ -107,6 +108,7 @@ static void openai_store(struct op *op)
         .token = slice_of(token),
         .watcher = slice_of(op->node->bus_address),
         .rate = op_rate(op),
+        .waits_for_replica = endpoint->waits_for_replica,
     };
     op->on_gone = openai_gone;
     op->request->eof_is_gone = true;
@@ -122,10 +124,16 @@ static void openai_stored(struct store_call *call, enum err err, const struct re
     struct op *op = container_of(call, struct op, call);
     enum submit_outcome outcome = SUBMIT_STORED;
     struct slice first_id;
-    if (!op_read_outcome(op, err, reply, &outcome, &first_id)) {
+    bool is_unacknowledged = err == ERR_STORE_UNACKED;
+    if (!op_read_outcome(op, is_unacknowledged ? ERR_OK : err, reply, &outcome, &first_id)) {
         return;
     }
-    if (outcome == SUBMIT_REFUSED) {
+    op->openai.is_stored = true;
+    if (outcome == SUBMIT_GONE) {
+        op_reply_error(op, ERR_NOT_FOUND, "there is no such endpoint");
+    } else if (outcome != SUBMIT_REFUSED && is_unacknowledged) {
+        openai_unacknowledged(op);
+    } else if (outcome == SUBMIT_REFUSED) {
         openai_refuse(op, 429, SLICE("too many requests wait at this endpoint, try again later"));
     } else if (op->openai.is_stream) {
         timer_start(op->node->loop, &op->timer, QUIET_MS, openai_quiet);
@@ -133,6 +141,16 @@ static void openai_stored(struct store_call *call, enum err err, const struct re
     } else if (op->must_look) {
         openai_look(op);
     }
+}
+
+/* Unlike that of /run nobody can ask for this job later: it is taken back, as far as that can be
+ * done, and the client may send its request again. */
+static void openai_unacknowledged(struct op *op)
+{
+    openai_gone(op);
+    op_reply_error(op, ERR_STORE_UNACKED,
+                   "no replica of Redis has confirmed the job within 2 s (durability "
+                   "\"replica\"): it has been cancelled, send the request again");
 }
 
 /* ---- the client has gone ---- */
@@ -147,7 +165,8 @@ static void cancelled(struct store_call *call, enum err err, const struct reply 
 {
     struct farewell *farewell = container_of(call, struct farewell, call);
     struct cancel_result result;
-    if (err == ERR_OK && queue_cancel_result(reply, slice_of(farewell->id), &result) == ERR_OK) {
+    if ((err == ERR_OK || err == ERR_STORE_UNACKED) &&
+        queue_cancel_result(reply, slice_of(farewell->id), &result) == ERR_OK) {
         struct bus_frame frame = {.kind = BUS_LOOK,
                                   .ep = slice_of(farewell->ep),
                                   .id = slice_of(farewell->id),
@@ -157,7 +176,8 @@ static void cancelled(struct store_call *call, enum err err, const struct reply 
     free(farewell);
 }
 
-/* A submit that is still on its way arrives before the cancel: both use one connection. */
+/* A submit that is still on its way arrives before the cancel: both use one connection, where jobs
+ * wait for a replica that of those. */
 static void openai_gone(struct op *op)
 {
     log_debug("openai.gone", "ep=%s job=%s", op->ep, op->id);
@@ -165,7 +185,11 @@ static void openai_gone(struct op *op)
     farewell->bus = op->node->bus;
     memcpy(farewell->ep, op->ep, sizeof(op->ep));
     memcpy(farewell->id, op->id, sizeof(op->id));
-    queue_cancel(op->node->store, &farewell->call, op_ep(op), op_id(op), RATE_NONE, cancelled);
+    if (op->entry->endpoint->waits_for_replica && !op->openai.is_stored) {
+        queue_cancel_durable(op->node->store, &farewell->call, op_ep(op), op_id(op), cancelled);
+    } else {
+        queue_cancel(op->node->store, &farewell->call, op_ep(op), op_id(op), RATE_NONE, cancelled);
+    }
 }
 
 /* ---- wait ---- */

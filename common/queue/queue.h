@@ -92,6 +92,10 @@ struct cancel_result {
 };
 void queue_cancel(struct store *store, struct store_call *call, struct slice ep, struct slice id,
                   const struct rate *rate, store_fn fn);
+/* The same of a job whose submit waits for a replica, and may not have been sent yet: behind it on
+ * its connection. May end with ERR_STORE_UNACKED: cancelled, as the reply says. */
+void queue_cancel_durable(struct store *store, struct store_call *call, struct slice ep,
+                          struct slice id, store_fn fn);
 enum err queue_cancel_result(const struct reply *reply, struct slice id,
                              struct cancel_result *ret_result);
 

@@ -165,6 +165,13 @@ void queue_cancel(struct store *store, struct store_call *call, struct slice ep,
     store_eval(store, call, SCRIPT_CANCEL, ep, argv, COUNT_OF(argv), fn);
 }
 
+void queue_cancel_durable(struct store *store, struct store_call *call, struct slice ep,
+                          struct slice id, store_fn fn)
+{
+    const struct slice argv[] = {id, RATE_NONE->bucket, NUMBER(RATE_NONE->limit)};
+    store_eval_durable(store, call, SCRIPT_CANCEL, ep, argv, COUNT_OF(argv), fn);
+}
+
 /* state watchers token delay execution worker, see cancel.lua */
 enum err queue_cancel_result(const struct reply *reply, struct slice id,
                              struct cancel_result *ret_result)

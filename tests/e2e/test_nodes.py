@@ -1,12 +1,14 @@
 """The whole on more than one Redis: a master that dies behind its sentinels, a cluster one of whose
 slots moves under load, jobs that count only when a replica has them."""
 
+import json
+import socket
 import threading
 
 import pytest
 import requests
 
-from documents import document, library_handler
+from documents import document, library_handler, server_handler
 from private_redis import Cluster, Replicated
 from transitions import wait_for
 
@@ -116,3 +118,49 @@ def test_a_durable_endpoint_answers_only_with_a_replica(fresh_up, path):
         wait_for(lambda: durable.get("status", job).json()["status"] == "COMPLETED", 20, "its end")
         completed = durable.get("health").json()["jobs"]["completed"]
         assert completed == 2, "the repetition ran again"
+
+
+CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "a b"}]}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_of_openai_needs_a_replica_too(fresh_up, stream):
+    with Replicated(replicas=1, sentinels=0) as group:
+        up = fresh_up("--slots", 1, "--redis", "redis://%s/0" % group.servers[0].address)
+        durable = up.apply(document("safe", server_handler("model_server.py"), workersMin=1,
+                                    durability="replica"))
+        parked = up.apply(document("parked", {"command": ["true"]}, workersMax=0,
+                                   durability="replica"))
+
+        def ask(endpoint):
+            return up.post("/v2/%s/openai/v1/chat/completions" % endpoint.id,
+                           dict(CHAT, stream=stream))
+        assert ask(durable).status_code == 200
+        group.servers[1].pause()
+        try:
+            for endpoint in (durable, parked):
+                reply = ask(endpoint)
+                assert reply.status_code == 503 and reply.headers["Retry-After"]
+                assert "X-Should-Retry" not in reply.headers
+                assert "no replica" in reply.json()["error"]["message"]
+            # nobody could read its answer: it does not wait for a worker
+            wait_for(lambda: parked.health()["jobs"]["inQueue"] == 0, 20, "the job cancelled")
+        finally:
+            group.servers[1].resume()
+        wait_for(lambda: ask(durable).status_code == 200, 20, "the replica again")
+
+
+def test_a_client_that_goes_before_its_job_is_stored_leaves_none(fresh_up):
+    """The first job that waits for a replica waits for a connection before that."""
+    with Replicated(replicas=1, sentinels=0) as group:
+        up = fresh_up("--slots", 0, "--redis", "redis://%s/0" % group.servers[0].address)
+        parked = up.apply(document("parked", {"command": ["true"]}, workersMax=0,
+                                   durability="replica"))
+        parked.health()  # the node knows the document and the key
+        body = json.dumps(CHAT).encode()
+        with socket.create_connection(("127.0.0.1", up.port)) as client:
+            client.sendall(b"POST /v2/parked/openai/v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                           b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+                           % (up.key.encode(), len(body), body))
+        wait_for(lambda: parked.get("requests").json()["requests"], 20, "the job")
+        wait_for(lambda: parked.health()["jobs"]["inQueue"] == 0, 20, "the job cancelled")

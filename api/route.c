@@ -1,4 +1,4 @@
-/* Path matching by segments over one table. A request crosses it once, the table is short. */
+/* Path matching over one table. A request crosses it once, the table is short. */
 #include "route.h"
 
 #include "ops/ops.h"
@@ -46,38 +46,38 @@ static const struct route routes[] = {
     {"/v1/keys/:id", HTTP_DELETE, PERMIT_MANAGE, BODY_SMALL, LIMIT_NONE, keys_revoke_start},
 };
 
-static bool segment_is_variable(struct slice segment)
+/* Cuts the segment that begins at *at off, and moves *at to its end. */
+static struct slice take_segment(const char **at, const char *end)
 {
-    return segment.len > 0 && segment.ptr[0] == ':';
+    const char *begin = *at, *slash = memchr(begin, '/', (size_t)(end - begin));
+    *at = slash != NULL ? slash : end;
+    return (struct slice){begin, (size_t)(*at - begin)};
 }
 
+/* ":ep" and ":id" take a segment each, "*" all the rest, which is not empty; one slash behind the
+ * last segment does not count. Byte by byte: most patterns differ early. */
 static bool path_matches(const char *pattern, struct slice path, struct route_match *match)
 {
-    struct slice wanted = slice_of(pattern);
     struct slice ep = SLICE_NONE, id = SLICE_NONE;
-    while (wanted.len > 0 && path.len > 0) {
-        struct slice part = slice_cut(&wanted, '/');
-        struct slice given = slice_cut(&path, '/');
-        if (slice_is(part, "*")) {
-            path = SLICE_NONE;
-        } else if (!segment_is_variable(part)) {
-            if (!slice_eq(part, given)) {
+    const char *at = path.ptr, *end = path.ptr + path.len;
+    while (*pattern != '\0' && *pattern != '*') {
+        if (*pattern == ':') {
+            struct slice *wanted = pattern[1] == 'e' ? &ep : &id;
+            *wanted = take_segment(&at, end);
+            if (wanted->len == 0) {
                 return false;
             }
-        } else if (given.len == 0) {
+            pattern += sizeof(":ep") - 1;
+        } else if (at == end || *at++ != *pattern++) {
             return false;
-        } else if (slice_is(part, ":ep")) {
-            ep = given;
-        } else {
-            id = given;
         }
     }
-    if (wanted.len > 0 || path.len > 0) {
-        return false;
+    bool is_rest_right = *pattern == '*' ? at < end : at == end || (end - at == 1 && *at == '/');
+    if (is_rest_right) {
+        match->ep = ep;
+        match->id = id;
     }
-    match->ep = ep;
-    match->id = id;
-    return true;
+    return is_rest_right;
 }
 
 enum err route_find(enum http_method method, struct slice path, struct route_match *ret_match)

@@ -8,6 +8,8 @@
 
 #include "base/err.h"
 
+#define SMALL_MAX 1024
+
 void *xmalloc(size_t size)
 {
     void *ptr = malloc(size ? size : 1);
@@ -15,8 +17,18 @@ void *xmalloc(size_t size)
     return ptr;
 }
 
+void *try_malloc(size_t size)
+{
+    return malloc(size ? size : 1);
+}
+
+/* Small objects by malloc(): glibc's calloc() passes the thread's cache by, which free() fills. */
 void *xcalloc(size_t count, size_t size)
 {
+    size_t bytes;
+    if (!__builtin_mul_overflow(count, size, &bytes) && bytes <= SMALL_MAX) {
+        return memset(xmalloc(bytes), 0, bytes);
+    }
     void *ptr = calloc(count ? count : 1, size ? size : 1);
     ensure(ptr != NULL);
     return ptr;

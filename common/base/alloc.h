@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 void *xmalloc(size_t size);
+void *try_malloc(size_t size); /* NULL when there is none: for sizes that a peer chose */
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *ptr, size_t size);
 char *xstrdup(const char *text);

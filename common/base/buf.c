@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/json_bytes.h"
+
 void buf_init(struct buf *buf, size_t max)
 {
     *buf = (struct buf){.max = max};
@@ -47,31 +49,6 @@ enum err buf_reserve(struct buf *buf, size_t more)
     buf->ptr = xrealloc(buf->ptr, cap + 1);
     buf->cap = cap;
     return ERR_OK;
-}
-
-enum err buf_put(struct buf *buf, const void *bytes, size_t len)
-{
-    enum err err = buf_reserve(buf, len);
-    if (err == ERR_OK && len > 0) {
-        memcpy(buf->ptr + buf->len, bytes, len);
-        buf->len += len;
-    }
-    return err;
-}
-
-enum err buf_put_slice(struct buf *buf, struct slice bytes)
-{
-    return buf_put(buf, bytes.ptr, bytes.len);
-}
-
-enum err buf_put_str(struct buf *buf, const char *text)
-{
-    return buf_put(buf, text, strlen(text));
-}
-
-enum err buf_put_char(struct buf *buf, char c)
-{
-    return buf_put(buf, &c, 1);
 }
 
 enum err buf_put_i64(struct buf *buf, int64_t value)
@@ -145,23 +122,27 @@ static enum err put_escaped(struct buf *buf, unsigned char c)
     return buf_put_str(buf, text);
 }
 
+/* Beyond plain ASCII only control bytes, quotes and backslashes need a second look. */
+static const char *skip_unescaped(const char *at, const char *end)
+{
+    const uint8_t *from = (const uint8_t *)at, *limit = (const uint8_t *)end;
+    do {
+        from = json_skip_plain(from, limit);
+    } while (from < limit && *from >= 0x80 && ++from < limit);
+    return (const char *)from;
+}
+
 enum err buf_put_json_str(struct buf *buf, struct slice text)
 {
+    const char *at = text.ptr, *end = at + text.len;
     enum err err = buf_put_char(buf, '"');
-    size_t start = 0;
-    for (size_t i = 0; i < text.len && err == ERR_OK; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            continue;
+    while (at < end && err == ERR_OK) {
+        const char *stop = skip_unescaped(at, end);
+        err = buf_put(buf, at, (size_t)(stop - at));
+        if (stop < end && err == ERR_OK) {
+            err = put_escaped(buf, (unsigned char)*stop++);
         }
-        err = buf_put(buf, text.ptr + start, i - start);
-        if (err == ERR_OK) {
-            err = put_escaped(buf, c);
-        }
-        start = i + 1;
-    }
-    if (err == ERR_OK && start < text.len) {
-        err = buf_put(buf, text.ptr + start, text.len - start);
+        at = stop;
     }
     return err == ERR_OK ? buf_put_char(buf, '"') : err;
 }

@@ -28,10 +28,38 @@ void buf_clear(struct buf *buf);               /* empties, keeps the memory */
 void buf_consume(struct buf *buf, size_t len); /* drops the first len bytes */
 /* Room for at least `more` further bytes at buf->ptr + buf->len; ERR_TOO_LARGE past the maximum. */
 enum err buf_reserve(struct buf *buf, size_t more);
-enum err buf_put(struct buf *buf, const void *bytes, size_t len);
-enum err buf_put_slice(struct buf *buf, struct slice bytes);
-enum err buf_put_str(struct buf *buf, const char *text);
-enum err buf_put_char(struct buf *buf, char c);
+
+/* Inline: most writes are of a few bytes into room that is there. */
+static inline enum err buf_put(struct buf *buf, const void *bytes, size_t len)
+{
+    if (len > buf->cap - buf->len) {
+        enum err err = buf_reserve(buf, len);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    if (len > 0) {
+        memcpy(buf->ptr + buf->len, bytes, len);
+        buf->len += len;
+    }
+    return ERR_OK;
+}
+
+static inline enum err buf_put_slice(struct buf *buf, struct slice bytes)
+{
+    return buf_put(buf, bytes.ptr, bytes.len);
+}
+
+static inline enum err buf_put_str(struct buf *buf, const char *text)
+{
+    return buf_put(buf, text, strlen(text));
+}
+
+static inline enum err buf_put_char(struct buf *buf, char c)
+{
+    return buf_put(buf, &c, 1);
+}
+
 enum err buf_put_i64(struct buf *buf, int64_t value);
 enum err buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum err buf_vprintf(struct buf *buf, const char *format, va_list args)

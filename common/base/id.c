@@ -82,13 +82,14 @@ void id_alnum(char *out, size_t len)
 
 bool id_is_valid(struct slice id)
 {
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.ptr[i];
-        bool is_ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '-' || c == '_';
-        if (!is_ok) {
-            return false;
-        }
+    static const bool may_be_in_id[256] = {['a' ... 'z'] = true,
+                                           ['A' ... 'Z'] = true,
+                                           ['0' ... '9'] = true,
+                                           ['-'] = true,
+                                           ['_'] = true};
+    bool is_good = id.len > 0 && id.len <= ID_MAX;
+    for (size_t i = 0; i < id.len && is_good; i++) {
+        is_good = may_be_in_id[(unsigned char)id.ptr[i]];
     }
-    return id.len > 0 && id.len <= ID_MAX;
+    return is_good;
 }

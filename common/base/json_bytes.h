@@ -1,6 +1,6 @@
-/* Private to json*.c: the tight loops over the bytes of JSON text. Each one returns where the run
- * it skips ends, at most `end`. With SSE2 they look at 16 bytes at once, else at 8 in a word (or
- * one by one); JSON_PORTABLE forces the latter for the tests. */
+/* Private to json*.c and buf.c: the tight loops over the bytes of JSON text. Each one returns where
+ * the run it skips ends, at most `end`. With SSE2 they look at 16 bytes at once, else at 8 in a
+ * word (or one by one); JSON_PORTABLE forces the latter for the tests. */
 #ifndef BASE_JSON_BYTES_H
 #define BASE_JSON_BYTES_H
 

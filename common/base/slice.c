@@ -50,22 +50,34 @@ struct slice slice_cut(struct slice *rest, char separator)
     return (struct slice){whole.ptr, len};
 }
 
-enum err slice_to_i64(struct slice a, int64_t *ret_value)
+#define DIGITS_SAFE 18 /* so many never overflow */
+
+/* Accumulated negatively, so that the smallest value fits. */
+static enum err digits_to_i64(struct slice digits, int64_t *ret_negative)
 {
-    bool is_negative = a.len > 0 && a.ptr[0] == '-';
-    size_t i = is_negative ? 1 : 0;
-    if (i == a.len) {
-        return ERR_BAD_REQUEST;
-    }
     int64_t value = 0;
-    for (; i < a.len; i++) {
-        if (a.ptr[i] < '0' || a.ptr[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_sub_overflow(value, a.ptr[i] - '0', &value)) {
+    for (size_t i = 0; i < digits.len; i++) {
+        int digit = digits.ptr[i] - '0';
+        if (digit < 0 || digit > 9) {
+            return ERR_BAD_REQUEST;
+        }
+        if (digits.len <= DIGITS_SAFE) {
+            value = value * 10 - digit;
+        } else if (__builtin_mul_overflow(value, 10, &value) ||
+                   __builtin_sub_overflow(value, digit, &value)) {
             return ERR_BAD_REQUEST;
         }
     }
-    /* Accumulated negatively, so that the smallest value fits. */
-    if (!is_negative && __builtin_sub_overflow((int64_t)0, value, &value)) {
+    *ret_negative = value;
+    return digits.len > 0 ? ERR_OK : ERR_BAD_REQUEST;
+}
+
+enum err slice_to_i64(struct slice a, int64_t *ret_value)
+{
+    bool is_negative = a.len > 0 && a.ptr[0] == '-';
+    int64_t value;
+    if (digits_to_i64(slice_from(a, is_negative ? 1 : 0), &value) != ERR_OK ||
+        (!is_negative && __builtin_sub_overflow((int64_t)0, value, &value))) {
         return ERR_BAD_REQUEST;
     }
     *ret_value = value;

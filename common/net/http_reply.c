@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#define BODY_BESIDE_HEAD ((size_t)4 << 10) /* copying so much costs less than a second vector */
+
 static struct http_conn *conn_of(struct http_request *request)
 {
     return container_of(request, struct http_conn, request);
@@ -69,6 +71,10 @@ static void send_whole(struct http_conn *conn, const struct http_answer *answer)
     }
     (void)buf_put(out, "\r\n", 2);
     if (conn->request.method == HTTP_HEAD || !may_have_body(answer->status)) {
+        body = SLICE_NONE;
+    }
+    if (body.len <= BODY_BESIDE_HEAD) {
+        (void)buf_put_slice(out, body);
         body = SLICE_NONE;
     }
     http_conn_move(conn, HTTP_FLUSH);

@@ -148,6 +148,7 @@ struct store *store_new(struct loop *loop, const struct store_config *config)
     store->config = *config;
     store->config.wait_ms = config->wait_ms ? config->wait_ms : WAIT_MS_DEFAULT;
     store->config.reply_ms = config->reply_ms ? config->reply_ms : REPLY_MS_DEFAULT;
+    batch_pool_init(&store->batches);
     list_init(&store->lanes);
     list_init(&store->stalls);
     list_init(&store->homeless);
@@ -175,6 +176,7 @@ void store_close(struct store *store)
     store_close_lanes(store);
     timer_stop(&store->timer);
     nodes_unref(store->nodes);
+    batch_pool_done(&store->batches);
     free(store);
 }
 
@@ -192,7 +194,7 @@ static void call_start(struct store *store, struct store_call *call, store_fn fn
 
 static struct store_batch *start_batch(struct store *store, enum script_id script)
 {
-    struct store_batch *batch = batch_new(script);
+    struct store_batch *batch = batch_new(&store->batches, script);
     batch->created_ms = loop_now_ms(store->loop);
     batch->seq = store->seq++;
     return batch;

@@ -15,7 +15,14 @@
 #include "queue/store_core.h"
 
 #define COMMAND_MAX ((size_t)512 << 20)
-#define BULK_FRAME_MAX 28 /* dollar sign, length and line ends of a bulk string */
+#ifdef __SANITIZE_ADDRESS__
+#define SPARE_MAX 0 /* the sanitizer shall see who uses one that has ended */
+#else
+#define SPARE_MAX 256
+#endif
+#define SPARE_ARGS_MAX ((size_t)4 << 10)
+#define COUNT_MAX 23 /* sign, number, line end */
+#define BULK_FRAME_MAX (COUNT_MAX + 2)
 
 static const struct {
     bool joins;         /* takes several items, answers one element for each */
@@ -67,42 +74,134 @@ static const struct {
     [SCRIPT_HOOK_TAKE] = {false, false, false},
 };
 
-static void put_bulk(struct buf *out, struct slice arg)
+/* "*3\r\n" or "$11\r\n"; returns where to go on. */
+static char *write_count(char *at, char sign, size_t count)
 {
-    (void)buf_put_char(out, '$');
-    (void)buf_put_i64(out, (int64_t)arg.len);
-    (void)buf_put(out, "\r\n", 2);
-    (void)buf_put_slice(out, arg);
-    (void)buf_put(out, "\r\n", 2);
+    char digits[20];
+    char *first = digits + sizeof(digits);
+    do {
+        *--first = (char)('0' + count % 10);
+        count /= 10;
+    } while (count > 0);
+    *at++ = sign;
+    while (first < digits + sizeof(digits)) {
+        *at++ = *first++;
+    }
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
 }
 
-struct store_batch *batch_new(enum script_id script)
+static char *write_bulk(char *at, struct slice arg)
 {
-    struct store_batch *batch = xcalloc(1, sizeof(*batch));
+    at = write_count(at, '$', arg.len);
+    if (arg.len > 0) {
+        memcpy(at, arg.ptr, arg.len);
+        at += arg.len;
+    }
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
+}
+
+/* Room for so much more is reserved once, then written without a further look. */
+static void put_bulks(struct buf *out, size_t announced, const struct slice *args, size_t count)
+{
+    size_t room = COUNT_MAX;
+    for (size_t i = 0; i < count; i++) {
+        room += args[i].len + BULK_FRAME_MAX;
+    }
+    ensure(buf_reserve(out, room) == ERR_OK);
+    char *at = out->ptr + out->len;
+    if (announced > 0) {
+        at = write_count(at, '*', announced);
+    }
+    for (size_t i = 0; i < count; i++) {
+        at = write_bulk(at, args[i]);
+    }
+    out->len = (size_t)(at - out->ptr);
+}
+
+void batch_pool_init(struct batch_pool *pool)
+{
+    list_init(&pool->spare);
+    pool->count = 0;
+    pool->max = SPARE_MAX;
+}
+
+void batch_pool_done(struct batch_pool *pool)
+{
+    for (struct store_batch *batch; (batch = batch_first(&pool->spare)) != NULL;) {
+        list_unlink(&batch->link);
+        buf_done(&batch->args);
+        free(batch);
+    }
+}
+
+/* An empty one; its arguments may have memory. */
+static struct store_batch *take_spare(struct batch_pool *pool)
+{
+    struct store_batch *batch = batch_first(&pool->spare);
+    if (batch == NULL) {
+        batch = xmalloc(sizeof(*batch));
+        buf_init(&batch->args, COMMAND_MAX);
+        return batch;
+    }
+    list_unlink(&batch->link);
+    pool->count--;
+    return batch;
+}
+
+struct store_batch *batch_new(struct batch_pool *pool, enum script_id script)
+{
+    struct store_batch *batch = take_spare(pool);
+    *batch = (struct store_batch){.pool = pool, .script = script, .args = batch->args};
     list_init(&batch->link);
     list_init(&batch->open_link);
-    batch->script = script;
-    buf_init(&batch->args, COMMAND_MAX);
     return batch;
 }
 
 void batch_free(struct store_batch *batch)
 {
+    struct batch_pool *pool = batch->pool;
     list_unlink(&batch->link);
     list_unlink(&batch->open_link);
-    buf_done(&batch->args);
     reply_free(batch->answered);
     free(batch->prefix);
     free(batch->only);
-    free(batch->items);
-    free(batch);
+    if (batch->items != &batch->first) {
+        free(batch->items);
+    }
+    if (pool->count < pool->max && batch->args.cap <= SPARE_ARGS_MAX) {
+        buf_clear(&batch->args);
+        list_push_front(&pool->spare, &batch->link);
+        pool->count++;
+    } else {
+        buf_done(&batch->args);
+        free(batch);
+    }
+}
+
+/* Most batches have one item and no memory beside their own. */
+static void batch_grow(struct store_batch *batch)
+{
+    if (batch->cap == 0) {
+        batch->items = &batch->first;
+        batch->cap = 1;
+        return;
+    }
+    bool was_first = batch->items == &batch->first;
+    batch->cap *= 2;
+    batch->items = xrealloc(was_first ? NULL : batch->items, batch->cap * sizeof(*batch->items));
+    if (was_first) {
+        batch->items[0] = batch->first;
+    }
 }
 
 static void batch_add_call(struct store_batch *batch, struct store_call *call)
 {
     if (batch->count == batch->cap) {
-        batch->cap = batch->cap ? batch->cap * 2 : 1;
-        batch->items = xrealloc(batch->items, batch->cap * sizeof(struct batch_item));
+        batch_grow(batch);
     }
     if (call != NULL) {
         call->batch = batch;
@@ -114,14 +213,7 @@ static void batch_add_call(struct store_batch *batch, struct store_call *call)
 void batch_add(struct store_batch *batch, struct store_call *call, const struct slice *args,
                size_t count)
 {
-    size_t room = 0;
-    for (size_t i = 0; i < count; i++) {
-        room += args[i].len + BULK_FRAME_MAX;
-    }
-    (void)buf_reserve(&batch->args, room);
-    for (size_t i = 0; i < count; i++) {
-        put_bulk(&batch->args, args[i]);
-    }
+    put_bulks(&batch->args, batch->script == NO_SCRIPT ? count : 0, args, count);
     batch->arg_count += count;
     batch_add_call(batch, call);
 }
@@ -174,7 +266,7 @@ static struct store_batch *batch_part(const struct store_batch *batch, size_t in
 {
     const struct batch_item *item = &batch->items[index];
     size_t byte_start = index > 0 ? item[-1].byte_end : 0;
-    struct store_batch *part = batch_new(batch->script);
+    struct store_batch *part = batch_new(batch->pool, batch->script);
     part->prefix = xstrdup(batch->prefix);
     part->seq = batch->seq;
     part->slot = batch->slot;
@@ -215,19 +307,13 @@ void batch_insert(struct list *batches, struct store_batch *batch)
 
 void batch_put_head(const struct store_batch *batch, const char *sha, struct buf *out)
 {
-    buf_init(out, COMMAND_MAX);
-    bool is_script = batch->script != NO_SCRIPT;
-    (void)buf_put_char(out, '*');
-    (void)buf_put_i64(out, (int64_t)(batch->arg_count + (is_script ? 4 : 0)));
-    (void)buf_put(out, "\r\n", 2);
-    if (!is_script) {
-        (void)buf_put_slice(out, buf_slice(&batch->args));
-        return;
-    }
     const struct script *script = &scripts[batch->script];
-    put_bulk(out, batch->needs_text ? SLICE("EVAL") : SLICE("EVALSHA"));
-    put_bulk(out, batch->needs_text ? (struct slice){script->text, script->len}
-                                    : (struct slice){sha, 40});
-    put_bulk(out, SLICE("1"));
-    put_bulk(out, slice_of(batch->prefix));
+    const struct slice text = {script->text, script->len};
+    const struct slice words[] = {
+        batch->needs_text ? SLICE("EVAL") : SLICE("EVALSHA"),
+        batch->needs_text ? text : (struct slice){sha, 40},
+        SLICE("1"),
+        slice_of(batch->prefix),
+    };
+    put_bulks(out, batch->arg_count + COUNT_OF(words), words, COUNT_OF(words));
 }

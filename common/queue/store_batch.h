@@ -19,15 +19,23 @@ struct batch_item {
     size_t args_end, byte_end; /* of the batch's arguments, up to and with this item's */
 };
 
+/* Batches that have ended, with the memory of their arguments, for those to come. */
+struct batch_pool {
+    struct list spare; /* batch.link */
+    size_t count, max;
+};
+
 struct store_batch {
+    struct batch_pool *pool;
     struct list link;
     struct list open_link; /* while further items may join */
     enum script_id script; /* NO_SCRIPT: a plain command */
     char *prefix;          /* "mr:{ep}:", scripts only */
-    struct buf args;       /* RESP bulk strings */
+    struct buf args;       /* RESP bulk strings; of a plain command all that goes to Redis */
     size_t arg_count;
-    size_t fed; /* bytes of args that the link has taken */
-    struct batch_item *items;
+    size_t fed;               /* bytes of args that the link has taken */
+    struct batch_item *items; /* &first or owned */
+    struct batch_item first;
     size_t count, cap;
     uint64_t seq, created_ms, sent_ms;
     int slot;                    /* hash slot; 0 where there is no cluster */
@@ -39,7 +47,9 @@ struct store_batch {
     bool needs_text; /* Redis does not know the script: send EVAL */
 };
 
-struct store_batch *batch_new(enum script_id script);
+void batch_pool_init(struct batch_pool *pool);
+void batch_pool_done(struct batch_pool *pool); /* after its last batch */
+struct store_batch *batch_new(struct batch_pool *pool, enum script_id script);
 void batch_free(struct store_batch *batch);
 void batch_add(struct store_batch *batch, struct store_call *call, const struct slice *args,
                size_t count);
@@ -54,7 +64,7 @@ bool batch_divide(struct store_batch *batch, struct list *ret_parts);
 /* Inserts by seq: near the end of the list is cheap. */
 void batch_insert(struct list *batches, struct store_batch *batch);
 struct store_batch *batch_first(const struct list *batches); /* NULL when empty */
-/* The command up to where `args` begin; plain commands whole. sha: of the script. */
+/* Appends what is sent before `args`, scripts only. sha: of the script. */
 void batch_put_head(const struct store_batch *batch, const char *sha, struct buf *out);
 
 #endif

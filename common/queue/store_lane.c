@@ -12,28 +12,34 @@
 
 /* ---- sending ---- */
 
-/* A plain command leaves whole, a script's call begins to: lane_feed() sends its arguments. */
+/* What leaves at once: a plain command whole, of a script's call all up to its arguments, which
+ * lane_feed() sends. */
+static struct slice lane_begin(struct lane *lane, struct store_batch *batch)
+{
+    if (batch->script == NO_SCRIPT) {
+        return buf_slice(&batch->args);
+    }
+    buf_clear(&lane->head);
+    batch_put_head(batch, lane->sha[batch->script], &lane->head);
+    batch->fed = 0;
+    lane->feeding = batch->args.len > 0 ? batch : NULL;
+    return buf_slice(&lane->head);
+}
+
 static void lane_send_batch(struct lane *lane, struct store_batch *batch)
 {
-    struct buf head = BUF_INIT;
-    bool is_script = batch->script != NO_SCRIPT;
-    batch_put_head(batch, is_script ? lane->sha[batch->script] : NULL, &head);
-    if (is_script) {
-        batch->fed = 0;
-        lane->feeding = batch->args.len > 0 ? batch : NULL;
-    }
+    struct slice head = lane_begin(lane, batch);
     list_unlink(&batch->link);
     list_push(&lane->sent, &batch->link);
     batch->sent_ms = loop_now_ms(lane->loop);
     lane->needs_wait = lane->is_durable;
-    store_link_send(lane->wire, buf_slice(&head));
-    buf_done(&head);
+    store_link_send(lane->wire, head);
 }
 
 static void lane_send_wait(struct lane *lane)
 {
     const struct slice words[] = {SLICE("WAIT"), SLICE("1"), SLICE(ACK_MS)};
-    struct store_batch *batch = batch_new(NO_SCRIPT);
+    struct store_batch *batch = batch_new(&lane->store->batches, NO_SCRIPT);
     batch_add(batch, NULL, words, COUNT_OF(words));
     batch->is_wait = true;
     lane_send_batch(lane, batch);
@@ -243,6 +249,7 @@ void lane_close(struct lane *lane, enum err err, struct list *ret_rest)
     lane_take_back(lane, &lost);
     list_splice(ret_rest, &lane->waiting);
     lane_end_all(lane, &lost, err);
+    buf_done(&lane->head);
     free(lane->name);
     free(lane);
 }

@@ -34,6 +34,7 @@ struct lane {
     char *name; /* "host:port" or the path of the socket */
     struct list waiting, sent;
     struct store_batch *feeding; /* the last of sent, while the wire has not taken all of it */
+    struct buf head;             /* scratch: how the command of a script begins */
     const char (*sha)[41];       /* of each script */
     uint64_t wait_ms, reply_ms;  /* see struct store_config */
     uint64_t leaves_ms;          /* no longer a master: closed then, or when nothing is sent */

@@ -13,6 +13,7 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "queue/store_objects.h"
 #include "queue/store_tls.h"
 
 #define RETRY_FIRST_MS 50
@@ -27,7 +28,8 @@ struct socket_watch {
     uv_poll_t poll;
     struct store_link *link;
     redisAsyncContext *context;
-    int events; /* what poll waits for now */
+    struct store_objects *objects; /* of the replies */
+    int events;                    /* what poll waits for now */
     bool wants_write;
 };
 
@@ -102,7 +104,9 @@ static void adapter_del_write(void *data)
 
 static void on_watch_closed(uv_handle_t *handle)
 {
-    free(container_of((uv_poll_t *)handle, struct socket_watch, poll));
+    struct socket_watch *watch = container_of((uv_poll_t *)handle, struct socket_watch, poll);
+    store_objects_free(watch->objects);
+    free(watch);
 }
 
 /* hiredis frees its context: the socket is closed right after this returns. */
@@ -123,6 +127,7 @@ static enum err watch_start(struct store_link *link, redisAsyncContext *context)
     }
     watch->link = link;
     watch->context = context;
+    watch->objects = store_objects_new(context->c.reader);
     context->data = link;
     context->ev.data = watch;
     context->ev.addRead = adapter_add_read;

@@ -40,13 +40,47 @@ static void wrong_method_names_all_methods_of_the_path(void **state)
 static void other_paths_are_not_found(void **state)
 {
     (void)state;
-    static const char *const paths[] = {
-        "/",           "/v2",          "/v2/e",    "/v2/e/runs",
-        "/v2/e/run/x", "/v2/e/status", "/v2//run", "/v2/e/status/x/y"};
+    static const char *const paths[] = {"/",
+                                        "/v2",
+                                        "/v2/e",
+                                        "/v2/e/runs",
+                                        "/v2/e/run/x",
+                                        "/v2/e/status",
+                                        "/v2//run",
+                                        "/v2/e/status/x/y",
+                                        "",
+                                        "*",
+                                        "/v2/e/ru",
+                                        "/v2/e/run//",
+                                        "/v2/e/status/",
+                                        "/lb",
+                                        "/lb/",
+                                        "/v2/e/openai"};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         struct route_match match;
         assert_int_equal(find(HTTP_POST, paths[i], &match), ERR_NOT_FOUND);
     }
+}
+
+static void a_slash_behind_the_last_part_does_not_count(void **state)
+{
+    (void)state;
+    struct route_match match;
+    assert_int_equal(find(HTTP_POST, "/v2/e/run/", &match), ERR_OK);
+    assert_slice(match.ep, "e");
+    assert_int_equal(find(HTTP_GET, "/v2/e/status/j/", &match), ERR_OK);
+    assert_slice(match.id, "j");
+}
+
+static void a_star_takes_all_the_rest(void **state)
+{
+    (void)state;
+    struct route_match match;
+    assert_int_equal(find(HTTP_GET, "/lb/e", &match), ERR_OK);
+    assert_int_equal(find(HTTP_GET, "/lb/e/", &match), ERR_OK);
+    assert_int_equal(find(HTTP_GET, "/lb/e/x/y/", &match), ERR_OK);
+    assert_slice(match.ep, "e");
+    assert_int_equal(find(HTTP_POST, "/v2/e/openai/v1/models", &match), ERR_OK);
 }
 
 static void each_path_names_what_it_needs(void **state)
@@ -94,6 +128,8 @@ int main(void)
         cmocka_unit_test(status_takes_get_and_post),
         cmocka_unit_test(wrong_method_names_all_methods_of_the_path),
         cmocka_unit_test(other_paths_are_not_found),
+        cmocka_unit_test(a_slash_behind_the_last_part_does_not_count),
+        cmocka_unit_test(a_star_takes_all_the_rest),
         cmocka_unit_test(each_path_names_what_it_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

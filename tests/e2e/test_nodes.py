@@ -158,9 +158,14 @@ def test_a_client_that_goes_before_its_job_is_stored_leaves_none(fresh_up):
                                    durability="replica"))
         parked.health()  # the node knows the document and the key
         body = json.dumps(CHAT).encode()
-        with socket.create_connection(("127.0.0.1", up.port)) as client:
-            client.sendall(b"POST /v2/parked/openai/v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
-                           b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
-                           % (up.key.encode(), len(body), body))
+        group.servers[0].pause()
+        try:
+            with socket.create_connection(("127.0.0.1", up.port)) as client:
+                client.sendall(b"POST /v2/parked/openai/v1/chat/completions HTTP/1.1\r\n"
+                               b"Host: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n"
+                               b"\r\n%s" % (up.key.encode(), len(body), body))
+            assert up.get("/no-such").status_code == 404  # so the node has seen the client go
+        finally:
+            group.servers[0].resume()
         wait_for(lambda: parked.get("requests").json()["requests"], 20, "the job")
         wait_for(lambda: parked.health()["jobs"]["inQueue"] == 0, 20, "the job cancelled")

@@ -9,11 +9,10 @@
 
 #include "base/config.h"
 #include "base/sm.h"
+#include "net/handshake.h"
 #include "net/hop.h"
-#include "net/http_parse.h"
 
 #define BACKLOG_MAX ((size_t)1 << 20)
-#define REFUSAL_MAX ((size_t)1 << 20)
 #define READ_SIZE 65536
 #define ROOM_MS 10
 #define LINGER_MS 5000 /* for what the other side has not taken yet when the client has gone */
@@ -36,8 +35,8 @@ struct tunnel {
     char *reply_headers;
     uint64_t idle_ms, moved_ms; /* the last byte either way */
     bool is_resolving;
-    struct buf ask;    /* the head for the other side */
-    struct buf answer; /* its head, and what came with it */
+    struct buf ask; /* the head for the other side */
+    struct handshake answer;
 };
 
 struct piece {
@@ -48,8 +47,8 @@ struct piece {
 static void tunnel_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo *found);
 static void tunnel_connected(uv_connect_t *connect, int status);
 static void tunnel_ask(struct tunnel *tunnel);
-static void tunnel_answered(struct tunnel *tunnel, size_t head_len);
-static void tunnel_open(struct tunnel *tunnel, struct slice head, struct slice rest);
+static void tunnel_answered(struct tunnel *tunnel);
+static void tunnel_open(struct tunnel *tunnel);
 static void tunnel_end(struct tunnel *tunnel, enum relay_end end, enum err err, const char *why);
 static void tunnel_close(struct tunnel *tunnel);
 
@@ -171,7 +170,7 @@ static void free_if_over(struct tunnel *tunnel)
     if (!tunnel->is_resolving && uv_is_closing((uv_handle_t *)&tunnel->tcp) &&
         tunnel->tcp.data == NULL) {
         buf_done(&tunnel->ask);
-        buf_done(&tunnel->answer);
+        handshake_done(&tunnel->answer);
         free(tunnel);
     }
 }
@@ -292,21 +291,18 @@ static void to_client(struct tunnel *tunnel, struct slice bytes)
     }
 }
 
-/* Length of the head with its empty line; 0: not all of it has come. */
-static size_t head_len(const struct buf *bytes)
-{
-    const char *end = bytes->len > 0 ? memmem(bytes->ptr, bytes->len, "\r\n\r\n", 4) : NULL;
-    return end != NULL ? (size_t)(end - bytes->ptr) + 4 : 0;
-}
-
 static void gather(struct tunnel *tunnel, struct slice bytes)
 {
-    (void)buf_put_slice(&tunnel->answer, bytes);
-    size_t len = head_len(&tunnel->answer);
-    if (len > 0) {
-        tunnel_answered(tunnel, len);
-    } else if (tunnel->answer.len > HTTP_HEAD_MAX) {
-        tunnel_end(tunnel, RELAY_UNREACHED, ERR_IO, "the server's answer is no HTTP");
+    struct handshake *answer = &tunnel->answer;
+    enum err err = handshake_feed(answer, bytes);
+    if (err != ERR_OK) {
+        tunnel_end(tunnel, RELAY_UNREACHED, err == ERR_TOO_LARGE ? err : ERR_IO,
+                   err == ERR_TOO_LARGE ? "the server's refusal of a WebSocket is too large"
+                                        : "the server's answer is no HTTP");
+    } else if (answer->has_head && handshake_header(answer, RELAY_REFUSED).len > 0) {
+        tunnel_end(tunnel, RELAY_UNREACHED, ERR_OK, "refused");
+    } else if (answer->is_complete) {
+        tunnel_answered(tunnel);
     }
 }
 
@@ -348,75 +344,27 @@ static void tunnel_ask(struct tunnel *tunnel)
 
 /* ---- the answer ---- */
 
-/* "HTTP/1.1 101 Switching Protocols"; 0: something else. */
-static int status_of(struct slice *head)
-{
-    struct slice line = slice_trim(slice_cut(head, '\n'));
-    struct slice version = slice_cut(&line, ' ');
-    int64_t status = slice_to_i64_or(slice_cut(&line, ' '), 0);
-    return slice_starts(version, SLICE("HTTP/1.")) && status >= 100 && status <= 999 ? (int)status
-                                                                                     : 0;
-}
-
-/* Without a length the body is what has come with the head. */
-static enum err body_of(struct slice head, struct slice bytes, struct buf *ret_body,
-                        bool *ret_is_whole)
-{
-    if (slice_eq_nocase(fetch_header(head, "transfer-encoding"), SLICE("chunked"))) {
-        struct http_chunks chunks = {0};
-        struct http_chunk_feed feed = {.body = ret_body, .body_max = REFUSAL_MAX};
-        enum err err = http_chunks_feed(&chunks, bytes, &feed);
-        *ret_is_whole = feed.is_complete;
-        return err;
-    }
-    int64_t length = slice_to_i64_or(fetch_header(head, "content-length"), (int64_t)bytes.len);
-    *ret_is_whole = length <= (int64_t)bytes.len;
-    if (length < 0 || length > (int64_t)REFUSAL_MAX) {
-        return ERR_TOO_LARGE;
-    }
-    return *ret_is_whole ? buf_put(ret_body, bytes.ptr, (size_t)length) : ERR_OK;
-}
-
 /* The other side does not want a WebSocket. */
-static void pass_refusal(struct tunnel *tunnel, int status, struct slice head, struct slice rest)
+static void pass_refusal(struct tunnel *tunnel)
 {
     AUTO(buf_done) struct buf headers = BUF_INIT;
-    AUTO(buf_done) struct buf body = BUF_INIT;
-    if (fetch_header(head, RELAY_REFUSED).len > 0) {
-        tunnel_end(tunnel, RELAY_UNREACHED, ERR_OK, "refused");
-        return;
-    }
-    bool is_whole = false;
-    enum err err = body_of(head, rest, &body, &is_whole);
-    if (err != ERR_OK) {
-        tunnel_end(tunnel, RELAY_UNREACHED, err,
-                   "the server's refusal of a WebSocket is too large");
-    }
-    if (err != ERR_OK || !is_whole) {
-        return;
-    }
-    AUTO_STR type = slice_dup(fetch_header(head, "content-type"));
-    hop_put_reply_headers(&headers, head);
+    AUTO_STR type = slice_dup(handshake_header(&tunnel->answer, "content-type"));
+    hop_put_reply_headers(&headers, buf_slice(&tunnel->answer.head));
     (void)buf_put_str(&headers, tunnel->reply_headers);
     tunnel->request->on_gone = NULL;
-    http_reply(tunnel->request, &(struct http_answer){.status = status,
+    http_reply(tunnel->request, &(struct http_answer){.status = tunnel->answer.status,
                                                       .content_type = type[0] ? type : "text/plain",
                                                       .headers = buf_slice(&headers),
-                                                      .body = buf_slice(&body)});
+                                                      .body = buf_slice(&tunnel->answer.body)});
     tunnel_end(tunnel, RELAY_DONE, ERR_OK, NULL);
 }
 
-static void tunnel_answered(struct tunnel *tunnel, size_t len)
+static void tunnel_answered(struct tunnel *tunnel)
 {
-    struct slice head = {tunnel->answer.ptr, len - 2};
-    struct slice rest = slice_from(buf_slice(&tunnel->answer), len);
-    int status = status_of(&head);
-    if (status == 101) {
-        tunnel_open(tunnel, head, rest);
-    } else if (status < 200) {
-        tunnel_end(tunnel, RELAY_UNREACHED, ERR_IO, "the server's answer is no HTTP");
+    if (tunnel->answer.status == 101) {
+        tunnel_open(tunnel);
     } else {
-        pass_refusal(tunnel, status, head, rest);
+        pass_refusal(tunnel);
     }
 }
 
@@ -433,20 +381,20 @@ static void on_idle(struct timer *timer)
     }
 }
 
-static void tunnel_open(struct tunnel *tunnel, struct slice head, struct slice rest)
+static void tunnel_open(struct tunnel *tunnel)
 {
     AUTO(buf_done) struct buf headers = BUF_INIT;
     move(tunnel, TUNNEL_OPEN);
-    hop_put_reply_headers(&headers, head);
+    hop_put_reply_headers(&headers, buf_slice(&tunnel->answer.head));
     (void)buf_printf(&headers, "%sUpgrade: websocket\r\n", tunnel->reply_headers);
     http_upgrade(tunnel->request, buf_slice(&headers), on_client_bytes, tunnel);
     http_forget(tunnel->request);
     tunnel->moved_ms = loop_now_ms(tunnel->loop);
     timer_start(tunnel->loop, &tunnel->timer, tunnel->idle_ms, on_idle);
-    if (rest.len > 0) {
-        to_client(tunnel, rest);
+    if (tunnel->answer.body.len > 0) {
+        to_client(tunnel, buf_slice(&tunnel->answer.body));
     }
-    buf_done(&tunnel->answer);
+    handshake_done(&tunnel->answer);
 }
 
 /* ---- the end ---- */

@@ -110,7 +110,8 @@ static enum err entry_parse(const struct catalog *catalog, struct slice document
         return ERR_STORE_REPLY;
     }
     struct catalog_entry *entry = xcalloc(1, sizeof(*entry));
-    *entry = (struct catalog_entry){endpoint, 1, loop_now_ms(catalog->loop)};
+    *entry = (struct catalog_entry){
+        .endpoint = endpoint, .refs = 1, .loaded_ms = loop_now_ms(catalog->loop)};
     *ret_entry = entry;
     return ERR_OK;
 }

@@ -9,6 +9,7 @@
 /* A document shared by the requests that use it. */
 struct catalog_entry {
     struct endpoint *endpoint;
+    bool has_waiting; /* the job last asked for by /status waited: a guess about the next one */
     /* private */
     unsigned refs;
     uint64_t loaded_ms;

@@ -13,7 +13,8 @@ static void status_look(struct op *op)
     if (rate.bucket.len > 0) {
         queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), &rate, status_read);
     } else {
-        op->glance = glance_new(op->node->store, op_ep(op), op_id(op), status_glanced, op);
+        op->glance = glance_new(op->node->store, op_ep(op), op_id(op), op->entry->has_waiting,
+                                status_glanced, op);
     }
 }
 
@@ -55,6 +56,7 @@ static void status_glanced(void *arg, enum err err, const struct job_view *job)
 {
     struct op *op = arg;
     if (!op_has_failed(op, err)) {
+        op->entry->has_waiting = job->state == JOB_IN_QUEUE;
         op_reply_job(op, job);
     }
 }

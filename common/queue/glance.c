@@ -1,6 +1,7 @@
-/* record + output, in one flush -> answer
- *                              -> waits: why? -> answer
- *                              -> in doubt: the script -> answer
+/* record + output, or, where the job is expected to wait, record + why, in one flush
+ *   -> answer
+ *   -> a wrong guess: the other of the two -> answer
+ *   -> in doubt: the script -> answer
  *
  * What is beyond doubt: a waiting, running or cancelled job without output, as of the moment of its
  * record; a completed one with its output, because nothing changes either any more. In doubt is
@@ -20,9 +21,12 @@ struct glance {
     struct slice ep, id;
     glance_fn fn;
     void *arg;
-    struct store_call record, output; /* output: of every later step too */
-    enum err err;                     /* of the record */
+    struct store_call record, output; /* output: of the script too */
+    struct store_call why;
+    enum err err; /* of the record */
     bool has_record;
+    bool expects_wait;
+    bool needs_why; /* the job waits, and nothing else is missing */
     bool is_low;
     int64_t number;
     struct job_view job;
@@ -31,6 +35,7 @@ struct glance {
 
 static void glance_recorded(struct store_call *call, enum err err, const struct reply *reply);
 static void glance_output(struct store_call *call, enum err err, const struct reply *reply);
+static void glance_ask_output(struct glance *glance);
 static void glance_explain(struct glance *glance);
 static void glance_explained(struct store_call *call, enum err err, const struct reply *reply);
 static void glance_ask_script(struct glance *glance);
@@ -46,11 +51,12 @@ static struct slice key_of(struct buf *key, const char *kind, const struct glanc
     return buf_slice(key);
 }
 
-struct glance *glance_new(struct store *store, struct slice ep, struct slice id, glance_fn fn,
-                          void *arg)
+struct glance *glance_new(struct store *store, struct slice ep, struct slice id, bool expects_wait,
+                          glance_fn fn, void *arg)
 {
     struct glance *glance = xcalloc(1, sizeof(*glance));
-    *glance = (struct glance){.store = store, .ep = ep, .id = id, .fn = fn, .arg = arg};
+    *glance = (struct glance){
+        .store = store, .ep = ep, .id = id, .fn = fn, .arg = arg, .expects_wait = expects_wait};
     AUTO(buf_done) struct buf key = BUF_INIT;
     const struct slice record[] = {
         SLICE("HMGET"), key_of(&key, "}:job:", glance),
@@ -62,8 +68,11 @@ struct glance *glance_new(struct store *store, struct slice ep, struct slice id,
         SLICE("n"),     SLICE("c"),
     };
     store_command(store, &glance->record, record, COUNT_OF(record), glance_recorded);
-    const struct slice output[] = {SLICE("GET"), key_of(&key, "}:out:", glance)};
-    store_command(store, &glance->output, output, COUNT_OF(output), glance_output);
+    if (expects_wait) {
+        glance_explain(glance);
+    } else {
+        glance_ask_output(glance);
+    }
     return glance;
 }
 
@@ -72,6 +81,7 @@ void glance_free(struct glance *glance)
     if (glance != NULL) {
         store_detach(&glance->record);
         store_detach(&glance->output);
+        store_detach(&glance->why);
         free(glance);
     }
 }
@@ -97,6 +107,21 @@ static void glance_decode(struct glance *glance, const struct reply *reply)
     glance->is_low = slice_is(reply_slice(reply_at(reply, FIELD_CLASS)), "l");
 }
 
+static void glance_ask_output(struct glance *glance)
+{
+    AUTO(buf_done) struct buf key = BUF_INIT;
+    const struct slice output[] = {SLICE("GET"), key_of(&key, "}:out:", glance)};
+    store_command(glance->store, &glance->output, output, COUNT_OF(output), glance_output);
+}
+
+static void glance_needs_why(struct glance *glance)
+{
+    glance->needs_why = true;
+    if (!store_call_is_waiting(&glance->why)) {
+        glance_explain(glance);
+    }
+}
+
 static void glance_recorded(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct glance *glance = container_of(call, struct glance, record);
@@ -104,6 +129,16 @@ static void glance_recorded(struct store_call *call, enum err err, const struct 
     glance->err = err;
     if (err == ERR_OK) {
         glance_decode(glance, reply);
+    }
+    if (!glance->expects_wait) {
+        return; /* the output follows */
+    }
+    if (glance->err != ERR_OK) {
+        glance->fn(glance->arg, glance->err, NULL);
+    } else if (glance->job.state == JOB_IN_QUEUE) {
+        glance_needs_why(glance);
+    } else {
+        glance_ask_output(glance);
     }
 }
 
@@ -133,7 +168,7 @@ static void glance_output(struct store_call *call, enum err err, const struct re
     } else if (!glance->has_record || !is_beyond_doubt(&glance->job, !reply_is_nil(reply))) {
         glance_ask_script(glance);
     } else if (glance->job.state == JOB_IN_QUEUE) {
-        glance_explain(glance);
+        glance_needs_why(glance);
     } else {
         glance->job.members = reply_slice(reply);
         glance->fn(glance->arg, ERR_OK, &glance->job);
@@ -142,13 +177,15 @@ static void glance_output(struct store_call *call, enum err err, const struct re
 
 static void glance_explain(struct glance *glance)
 {
-    store_eval(glance->store, &glance->output, SCRIPT_EXPLAIN, glance->ep, NULL, 0,
-               glance_explained);
+    store_eval(glance->store, &glance->why, SCRIPT_EXPLAIN, glance->ep, NULL, 0, glance_explained);
 }
 
 static void glance_explained(struct store_call *call, enum err err, const struct reply *reply)
 {
-    struct glance *glance = container_of(call, struct glance, output);
+    struct glance *glance = container_of(call, struct glance, why);
+    if (!glance->needs_why) {
+        return;
+    }
     if (err == ERR_OK && reply_count(reply) != WHY_COUNT) {
         err = ERR_STORE_REPLY;
     }

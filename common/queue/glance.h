@@ -14,9 +14,10 @@ struct glance;
  * glance is still the owner's to free, also in here. */
 typedef void (*glance_fn)(void *arg, enum err err, const struct job_view *job);
 
-/* ep and id are borrowed until glance_free(). */
-struct glance *glance_new(struct store *store, struct slice ep, struct slice id, glance_fn fn,
-                          void *arg);
+/* expects_wait: a guess whether the job waits; a wrong one costs a second trip to Redis. ep and id
+ * are borrowed until glance_free(). */
+struct glance *glance_new(struct store *store, struct slice ep, struct slice id, bool expects_wait,
+                          glance_fn fn, void *arg);
 void glance_free(struct glance *glance); /* it will not call back; accepts NULL */
 
 #endif

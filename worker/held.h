@@ -36,6 +36,7 @@ struct held {
     unsigned unlisted;           /* pings in a row that did not list it */
     uint64_t connection;         /* over which it was handed out, 0 none */
     bool was_received;           /* its handler has shown that it knows of the job */
+    int64_t chunk_number;        /* the highest of its numbered chunk posts, 0 none */
     struct stream stream;
     struct progress progress;
     struct ending *ending;   /* HELD_ENDING */

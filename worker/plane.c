@@ -40,12 +40,16 @@ static const struct route routes[] = {
 
 /* ---- answers ---- */
 
-void plane_answer(struct http_request *request, int status, struct slice body)
+static void answer(struct http_request *request, const struct http_answer *answer)
 {
-    struct http_answer answer = {.status = status, .body = body};
     request->op = NULL;
     request->on_gone = NULL;
-    http_reply(request, &answer);
+    http_reply(request, answer);
+}
+
+void plane_answer(struct http_request *request, int status, struct slice body)
+{
+    answer(request, &(struct http_answer){.status = status, .body = body});
 }
 
 struct late {
@@ -54,10 +58,13 @@ struct late {
     int status;
 };
 
+/* A refusal closes: a handler may have sent its next chunks behind the refused one, and they must
+ * not be taken before it. */
 static void late_due(struct timer *timer)
 {
     struct late *late = container_of(timer, struct late, timer);
-    plane_answer(late->request, late->status, SLICE_NONE);
+    answer(late->request,
+           &(struct http_answer){.status = late->status, .must_close = late->status >= 400});
     free(late);
 }
 

@@ -141,10 +141,24 @@ static void post_gone(struct http_request *request)
 
 /* ---- job-stream ---- */
 
+/* A handler that numbers its posts (sdk/python/millrace_stream.py) repeats those whose answers it
+ * did not get. Numbers only grow in the order of the chunks, also over two connections that are
+ * read side by side, so one that is not higher has come before. */
+static bool is_repeated(struct held *held, const struct url *url)
+{
+    int64_t number = url_param_int(url, "chunk", 0);
+    if (number <= 0) {
+        return false;
+    }
+    bool is_known = number <= held->chunk_number;
+    held->chunk_number = is_known ? held->chunk_number : number;
+    return is_known;
+}
+
 void post_stream_request(struct slot *slot, struct http_request *request, const struct url *url)
 {
     struct held *held = find_job(slot, request, url);
-    if (held == NULL || held->state != HELD_RUNNING) {
+    if (held == NULL || held->state != HELD_RUNNING || is_repeated(held, url)) {
         answer_ok(request);
         return;
     }

@@ -108,6 +108,7 @@ struct http_answer {
     const char *content_type;
     struct slice headers;
     struct slice body;
+    bool must_close; /* what the peer has sent behind this request is not read */
 };
 void http_reply(struct http_request *request, const struct http_answer *answer);
 

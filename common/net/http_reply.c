@@ -89,6 +89,7 @@ void http_reply(struct http_request *request, const struct http_answer *answer)
     struct http_conn *conn = conn_of(request);
     ensure(http_conn_has_request(conn) && conn->state != HTTP_STREAM);
     http_conn_settle_close(conn);
+    conn->must_close |= answer->must_close;
     send_whole(conn, answer);
 }
 

@@ -66,6 +66,51 @@ def test_chunks_are_byte_equal(pair):
     assert '{"output": %s, "metrics": {"t": 1e400}}' % TRICKY in text
 
 
+def outputs_at_the_end(endpoint, worker, job_id):
+    worker.done(job_id, '{"output": []}', stream="true")
+    status, chunks = endpoint.stream(job_id)
+    assert status == "COMPLETED"
+    return [chunk["output"] for chunk in chunks]
+
+
+def test_chunks_sent_all_at_once_are_kept_in_order(pair):
+    endpoint, worker = pair
+    job_id = take_job(endpoint, worker)
+    answer = worker.say(b"".join(worker.chunk_bytes(job_id, '{"output": %d}' % n)
+                                 for n in range(500)))
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == 500
+    assert outputs_at_the_end(endpoint, worker, job_id) == list(range(500))
+
+
+def test_a_numbered_chunk_that_comes_again_is_kept_once(pair):
+    endpoint, worker = pair
+    job_id = take_job(endpoint, worker)
+    numbers = [7, 8, 8, 7, 9, 7, 8, 9, 20, 20, 21]
+    answer = worker.say(b"".join(worker.chunk_bytes(job_id, '{"output": %d}' % n, n)
+                                 for n in numbers))
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == len(numbers)
+    assert outputs_at_the_end(endpoint, worker, job_id) == [7, 8, 9, 20, 21]
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "0", "99999999999999999999"])
+def test_a_chunk_with_no_sensible_number_is_one_without(pair, number):
+    endpoint, worker = pair
+    job_id = take_job(endpoint, worker)
+    worker.say(worker.chunk_bytes(job_id, '{"output": 1}', number) * 2)
+    assert outputs_at_the_end(endpoint, worker, job_id) == [1, 1]
+
+
+def test_chunks_behind_a_refused_one_are_not_taken(pair):
+    """Else a handler that repeats the refused one would put it behind them."""
+    endpoint, worker = pair
+    job_id = take_job(endpoint, worker)
+    answer = worker.say(worker.chunk_bytes(job_id, '{"output": 1}', 1, token="another") +
+                        worker.chunk_bytes(job_id, '{"output": 2}', 2))
+    assert answer.startswith(b"HTTP/1.1 401 ") and answer.count(b"HTTP/1.1") == 1
+    assert b"\r\nConnection: close\r\n" in answer
+    assert outputs_at_the_end(endpoint, worker, job_id) == []
+
+
 def test_the_wire_of_unicode_and_raw_utf8(pair):
     endpoint, worker = pair
     submit_text(endpoint, '{"input":{"s":"grüße \U0001f600"}}')

@@ -109,6 +109,10 @@ static inline void on_head(struct http_request *request, void *arg)
         reply_text(request, 401, SLICE("who are you"));
         return;
     }
+    if (slice_is(request->path, "/refuse-and-close")) {
+        http_reply(request, &(struct http_answer){.status = 503, .must_close = true});
+        return;
+    }
     struct op *op = new_op(request, rig);
     request->on_gone = on_gone;
     if (slice_is(request->path, "/later")) {

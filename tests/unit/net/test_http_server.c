@@ -193,6 +193,16 @@ static void connection_close_is_honoured(void **state)
     assert_int_equal(rig->in.len, 0);
 }
 
+static void what_is_sent_behind_an_answer_that_closes_is_not_read(void **state)
+{
+    struct rig *rig = *state;
+    int fd = dial(rig);
+    say(fd, "POST /refuse-and-close HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nab" GET("/b"));
+    expect_answer(rig, fd, 503, "");
+    hear_end(rig, fd);
+    assert_int_equal(rig->in.len, 0);
+}
+
 /* --- refusals --- */
 
 static void expect_refusal(struct rig *rig, const char *text, int status, const char *name)
@@ -301,6 +311,7 @@ int main(void)
         WITH(setup, no_content_has_neither_length_nor_type),
         WITH(setup, http_1_0_is_answered_and_closed),
         WITH(setup, connection_close_is_honoured),
+        WITH(setup, what_is_sent_behind_an_answer_that_closes_is_not_read),
         WITH(setup, faulty_heads_are_refused_and_closed),
         WITH(setup, too_long_bodies_are_refused),
         WITH(setup, bad_chunks_are_refused_and_the_owner_told),

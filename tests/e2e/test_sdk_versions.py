@@ -123,3 +123,76 @@ def test_the_sdk_is_the_one_that_was_asked_for(sdk):
     job = plain.runsync({"do": "raise", "why": "to see the version"})
     if sdk.version != "1.6.2":
         assert json.loads(job["error"])["runpod_version"] == sdk.version
+
+
+# ---- chunks without a wait for each answer (sdk/python/millrace_stream.py)
+
+FLOOD = 2000
+
+
+def chunks_of(endpoint, job_id):
+    """(status, numbers of the chunks, whether they were posted the quick way)"""
+    status, chunks = endpoint.stream(job_id)
+    outputs = [chunk["output"] for chunk in chunks]
+    return status, [output["n"] for output in outputs], {output["quick"] for output in outputs}
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_a_flood_comes_whole_and_in_order(sdk, kind):
+    endpoint = sdk("flood.py", kind)
+    job_id = endpoint.run({"count": FLOOD})
+    assert chunks_of(endpoint, job_id) == ("COMPLETED", list(range(FLOOD)), {True})
+
+
+def test_a_flood_with_the_switch_off(sdk):
+    endpoint = sdk("flood.py", "plain", env={"MILLRACE_SDK_STREAM": "off"})
+    job_id = endpoint.run({"count": 200})
+    assert chunks_of(endpoint, job_id) == ("COMPLETED", list(range(200)), {False})
+
+
+def test_a_flood_whose_connection_is_cut(sdk):
+    endpoint = sdk("flood.py", "plain")
+    for cut_at in (1, 700, FLOOD - 1):
+        job_id = endpoint.run({"count": FLOOD, "cut_at": cut_at})
+        assert chunks_of(endpoint, job_id) == ("COMPLETED", list(range(FLOOD)), {True})
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_what_came_before_an_error_is_there(sdk, kind):
+    endpoint = sdk("flood.py", kind)
+    job_id = endpoint.run({"count": FLOOD, "fail_at": 777})
+    assert chunks_of(endpoint, job_id) == ("FAILED", list(range(777)), {True})
+    assert "flood broken on purpose" in endpoint.status(job_id)["error"]
+
+
+def test_what_came_before_a_death_is_there(sdk):
+    endpoint = sdk("flood.py", "plain", retries=0)
+    for die_at in (50, 51, 1000):
+        job_id = endpoint.run({"count": FLOOD, "die_at": die_at})
+        assert chunks_of(endpoint, job_id) == ("FAILED", list(range(die_at)), {True})
+
+
+def test_floods_side_by_side(sdk):
+    endpoint = sdk("flood.py", "many")
+    job_ids = [endpoint.run({"count": 500, "cut_at": 250 if n == 2 else None}) for n in range(8)]
+    for job_id in job_ids:
+        assert chunks_of(endpoint, job_id) == ("COMPLETED", list(range(500)), {True})
+
+
+def test_a_flood_that_is_also_the_result(sdk):
+    endpoint = sdk("flood.py", "aggregate")
+    job_id = endpoint.run({"count": 500})
+    assert chunks_of(endpoint, job_id) == ("COMPLETED", list(range(500)), {True})
+    assert [output["n"] for output in endpoint.status(job_id)["output"]] == list(range(500))
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_cancel_of_a_stream_frees_its_worker(sdk, kind):
+    endpoint = sdk("flood.py", kind)
+    job_id = endpoint.run({"count": 100000, "pause": 0.001})
+    wait_for(lambda: endpoint.get("stream", job_id).json(), 20, "the first chunks")
+    endpoint.cancel(job_id)
+    freed = wait_for(lambda: endpoint.status(job_id).get("workerFreedTime"), 20, "the card free")
+    assert freed < 15000
+    job_id = endpoint.run({"count": 10})
+    assert chunks_of(endpoint, job_id)[:2] == ("COMPLETED", list(range(10)))

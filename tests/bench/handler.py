@@ -2,10 +2,13 @@
 """What streaming costs a handler of RunPod's SDK: the same work, 200 chunks a second, with and
 without handing each chunk over.
 
-  tests/bench/handler.py [--chunks 2000]
+  tests/bench/handler.py [--chunks 2000] [--rounds 3]
 
-Three times of the job: without streaming, with it under `millrace up`, and with it against a server
-that does nothing but answer 200 at once, which is the least that the SDK can do with any server.
+Times of the job by turns, medians, and the CPU that the handler's process takes for each chunk:
+  return  without streaming                    stream  with it, under `millrace up`
+  off     with MILLRACE_SDK_STREAM=off, so that the SDK posts each chunk and waits for its answer
+  null    the same against a server that does nothing but answer 200 at once: the least that the SDK
+          can do with any server
 MILLRACE_BUILD names the build (default: build-test)."""
 
 import argparse
@@ -13,6 +16,7 @@ import json
 import os
 import pathlib
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -21,13 +25,21 @@ import time
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "lib")]
 
+from documents import document  # noqa: E402
+from millrace_up import Up  # noqa: E402
+
+KINDS = ("return", "stream", "off", "null")
+
 HANDLER = """
 import sys, time, runpod
-streams = sys.argv.pop(1) == "stream"
+cpu_file, streams = sys.argv.pop(1), sys.argv.pop(1) != "return"
 def work(job):
+    begun = time.process_time()
     for number in range(job["input"]["chunks"]):
         time.sleep(0.005)
         yield {"number": number}
+    with open(cpu_file, "w") as file:
+        file.write(str(time.process_time() - begun))
 def handler(job):
     return list(work(job))
 runpod.serverless.start({"handler": work if streams else handler})
@@ -79,14 +91,14 @@ class NullServer:
                 % (len(body), body))
 
 
-def floor_s(script, chunks):
+def floor_s(command, chunks):
     server = NullServer(chunks)
     base = "http://127.0.0.1:%d" % server.port
     env = dict(os.environ, RUNPOD_WEBHOOK_GET_JOB=base + "/take?id=$ID", RUNPOD_POD_ID="null",
                RUNPOD_WEBHOOK_POST_OUTPUT=base + "/done/$ID?x=1", RUNPOD_AI_API_KEY="key",
                RUNPOD_WEBHOOK_POST_STREAM=base + "/stream/$ID?x=1",
                RUNPOD_WEBHOOK_PING=base + "/ping/$RUNPOD_POD_ID")
-    worker = subprocess.Popen([sys.executable, script, "stream"], env=env,
+    worker = subprocess.Popen(command, env=env,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60 + chunks
@@ -100,29 +112,51 @@ def floor_s(script, chunks):
     return server.done - server.given
 
 
+class Bench:
+    def __init__(self, up, chunks):
+        self.up, self.chunks, self.endpoints = up, chunks, {}
+        self.script, self.cpu = str(up.data / "handler.py"), up.data / "cpu"
+        pathlib.Path(self.script).write_text(HANDLER)
+
+    def command(self, kind):
+        return [sys.executable, self.script, str(self.cpu), kind]
+
+    def job_s(self, kind):
+        if kind == "null":
+            return floor_s(self.command(kind), self.chunks)
+        if kind not in self.endpoints:
+            env = {"MILLRACE_SDK_STREAM": "off"} if kind == "off" else {}
+            handler = {"command": self.command(kind), "env": env}
+            self.endpoints[kind] = self.up.apply(document(kind, handler, workersMin=1))
+            self.endpoints[kind].runsync({"chunks": 1})
+        endpoint = self.endpoints[kind]
+        job = endpoint.wait(endpoint.run({"chunks": self.chunks}), timeout=60 + self.chunks)
+        return job["executionTime"] / 1000
+
+    def measure(self, kind):
+        """(seconds of the job, microseconds of CPU for each chunk)"""
+        seconds = self.job_s(kind)
+        return seconds, float(self.cpu.read_text()) / self.chunks * 1e6
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--chunks", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    from documents import document
-    from millrace_up import Up
-    up = Up("--slots", 2).start()
-    script = str(up.data / "handler.py")
-    pathlib.Path(script).write_text(HANDLER)
-    times = {}
+    up = Up("--slots", len(KINDS)).start()
     try:
-        for kind in ("return", "stream"):
-            endpoint = up.apply(document(kind, {"command": [sys.executable, script, kind]}))
-            job = endpoint.wait(endpoint.run({"chunks": options.chunks}), timeout=120)
-            times[kind] = job["executionTime"] / 1000
-        times["null"] = floor_s(script, options.chunks)
+        bench = Bench(up, options.chunks)
+        rounds = [{kind: bench.measure(kind) for kind in KINDS} for _ in range(options.rounds)]
     finally:
         up.stop()
         up.remove()
-    print("%d chunks at 200/s: %.2f s without streaming, %.2f s with it (%.2f x), %.2f s (%.2f x) "
-          "against a server that only answers 200" % (
-              options.chunks, times["return"], times["stream"], times["stream"] / times["return"],
-              times["null"], times["null"] / times["return"]))
+    print("%d chunks at 200/s, %d rounds by turns, medians" % (options.chunks, options.rounds))
+    base = statistics.median(one["return"][0] for one in rounds)
+    for kind in KINDS:
+        seconds = statistics.median(one[kind][0] for one in rounds)
+        cpu = statistics.median(one[kind][1] for one in rounds)
+        print("%-6s  %6.2f s  %.3f x  %4.0f us of CPU a chunk" % (kind, seconds, seconds / base, cpu))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """GET /metrics of the three programs: what they count is what happened, and what Redis holds."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -11,42 +10,16 @@ import redis
 import requests
 
 from documents import document, library_handler, python_handler
+from metrics import Metrics, redis_socket
 from millrace_up import BUILD
 from processes import free_ports
 from transitions import wait_for
-
-LINE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
-LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
-
-
-class Metrics:
-    """One reading: metrics("name", label="value") is the sum of the values that match."""
-
-    def __init__(self, port):
-        reply = requests.get("http://127.0.0.1:%d/metrics" % port, timeout=10)
-        assert reply.status_code == 200, reply.text
-        assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        self.values = []
-        for line in reply.text.splitlines():
-            if not line.startswith("#"):
-                name, labels, value = LINE.fullmatch(line).groups()
-                self.values.append((name, dict(LABEL.findall(labels or "")), float(value)))
-
-    def __call__(self, name, **labels):
-        found = [value for one, its, value in self.values
-                 if one == name and labels.items() <= its.items()]
-        return sum(found) if found else None
 
 
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
-
-
-def redis_socket(up):
-    path, = (up.data / "redis").glob("*.sock")
-    return path
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@
 #include "plane.h"
 #include "pod.h"
 #include "runtime.h"
+#include "scribe.h"
 #include "server.h"
 
 /* The handler of a pod has been given both before it was started. */
@@ -250,6 +251,16 @@ static enum err launch_start(struct slot *slot, struct launch *launch, struct bu
     return err;
 }
 
+/* What it writes goes past this agent: say where it is, to those who look for it here. */
+static void tell_where_output_is(struct slot *slot)
+{
+    AUTO_STR line = xasprintf("millrace: what this handler writes is in the log of its container: "
+                              "kubectl logs %s -c handler (before its last start: -p too), in the "
+                              "namespace of the pod",
+                              slot->worker);
+    scribe_note(slot, slice_of(line));
+}
+
 enum err launch_process(struct slot *slot, const char *image, struct buf *problem)
 {
     AUTO(launch_done) struct launch launch = {0};
@@ -261,6 +272,7 @@ enum err launch_process(struct slot *slot, const char *image, struct buf *proble
     }
     if (slot->group->agent->pod != NULL) {
         slot->process = pod_start_process(slot->group->agent->pod);
+        tell_where_output_is(slot);
         return ERR_OK;
     }
     if (image != NULL) {

@@ -102,6 +102,11 @@ static int run(struct logs *logs)
             (void)poll(NULL, 0, PAUSE_MS);
         }
     } while (logs->options->is_following && !client_is_interrupted());
+    if (logs->last[0] == '\0' && logs->options->job != NULL && !client_is_interrupted()) {
+        message("no line names this job; what handlers in pods write is in the logs of their "
+                "containers, which `millrace logs %s` names",
+                logs->endpoint);
+    }
     return client_is_interrupted() ? client_failure() : EXIT_OK;
 }
 

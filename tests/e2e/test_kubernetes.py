@@ -106,6 +106,8 @@ def test_from_nothing_to_many_and_back(site):
     assert kube.pods() == [] and kube.api.objects.all("deployments") == []
     first = endpoint.runsync({})
     assert first["status"] == "COMPLETED", first
+    where = "kubectl logs %s -c handler" % first["workerId"]
+    wait_for(lambda: where in endpoint.get("logs").text, 10, "a line that says where its output is")
     slow = endpoint.run({"sleep": 12})
     quick = [endpoint.run({"sleep": 0.5}) for _ in range(2)]
     wait_for(lambda: len(kube.pods()) == 3, 30, "3 pods")

@@ -352,10 +352,12 @@ class Tls:
         ca_key, request = (os.path.join(self.folder, name) for name in ("ca.key", "request.pem"))
         names = os.path.join(self.folder, "names")
         with open(names, "w") as file:
-            file.write("subjectAltName=IP:%s\n" % host)
+            file.write("subjectAltName=IP:%s\nauthorityKeyIdentifier=keyid\n"
+                       "keyUsage=digitalSignature,keyEncipherment\n" % host)
         for words in (
                 ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                 "/CN=Test authority", "-keyout", ca_key, "-out", self.cacert],
+                 "/CN=Test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout",
+                 ca_key, "-out", self.cacert],
                 ["req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=redis", "-keyout", self.key,
                  "-out", request],
                 ["x509", "-req", "-in", request, "-CA", self.cacert, "-CAkey", ca_key,

@@ -39,7 +39,7 @@ struct settings {
     int64_t webhook_retry_ms;
     const char *webhook_ca;
     int64_t lb_wait_ms;
-    int64_t drain_timeout_ms;
+    int64_t drain_timeout_ms, bodies_mb;
 };
 
 struct program {
@@ -108,6 +108,7 @@ static void settings_load(struct settings *settings, int argc, char **argv)
          .fallback = "900000",
          .max = 86400000,
          .help = "how long a node that was told to stop serves on what it has in hand"},
+        bodies_option(&settings->bodies_mb),
     };
     const struct config_spec spec = {.program = PROGRAM,
                                      .summary = "One stateless HTTP node of Millrace.",
@@ -285,6 +286,7 @@ static void program_start(struct program *program, const struct settings *settin
     struct node *node = &program->node;
     node->loop = loop_new();
     heavy_init(&node->heavy, node->loop);
+    node->bodies.max = (size_t)settings->bodies_mb << 20;
     node->watch = watch_new(node->loop);
     node->tails = tails_new(node);
     node->meter = meter_new();

@@ -4,6 +4,7 @@
 
 #include "base/slice.h"
 #include "heavy.h"
+#include "net/bodies.h"
 #include "net/bus.h"
 #include "net/http.h"
 #include "net/loop.h"
@@ -32,6 +33,7 @@ struct node {
     struct watch *watch;
     struct tails *tails;
     struct heavy heavy;
+    struct bodies bodies;
     struct fetcher *fetcher; /* to the gates of agents */
     struct pools *pools;
     uint64_t lb_wait_ms;   /* longest wait for a worker of a load-balancing endpoint */

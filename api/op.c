@@ -26,6 +26,12 @@ static void op_authorize(struct op *op);
 static void op_limit(struct op *op);
 static void op_accept(struct op *op);
 
+void op_body_over(struct op *op)
+{
+    op->node->bodies.used -= op->body_weight;
+    op->body_weight = 0;
+}
+
 static void op_free(struct op *op)
 {
     double seconds = (double)(clock_mono_us() - op->began_us) / 1e6;
@@ -43,6 +49,7 @@ static void op_free(struct op *op)
     if (op->list != NULL) {
         *op->list = NULL;
     }
+    op_body_over(op);
     free(op->logs.worker);
     free(op->logs.job);
     free(op);
@@ -253,6 +260,17 @@ static void op_accept(struct op *op)
         op_reply_error(op, ERR_TOO_LARGE, detail);
         return;
     }
+    struct bodies *bodies = &op->node->bodies;
+    size_t weight = bodies_weight(op->request, max);
+    if (!bodies_have_room(bodies, bodies->used, weight)) {
+        struct buf problem = BUF_INIT;
+        bodies_put_problem(bodies, &problem);
+        AUTO_STR text = buf_take_str(&problem);
+        op_reply_error(op, ERR_NO_ROOM, text);
+        return;
+    }
+    op->body_weight = weight;
+    bodies->used += weight;
     http_accept(op->request, max);
 }
 

@@ -34,6 +34,7 @@ struct op {
     struct waiter waiter;
     struct timer timer;     /* end of a wait */
     struct list heavy_link; /* while its turn to start has not come */
+    size_t body_weight;     /* of its body, as node.bodies counts it */
     uint64_t began_us;
     int status; /* of the answer; 0 until there is one */
     /* of single operations */
@@ -70,6 +71,8 @@ struct op {
 };
 
 void op_begin(struct http_request *request, struct node *node);
+/* The memory of the body is free: others may come. The end of the operation says it too. */
+void op_body_over(struct op *op);
 /* Ends the operation. */
 void op_reply_json(struct op *op, int status, struct slice body);
 void op_reply_error(struct op *op, enum err err, const char *detail); /* detail NULL: err's text */

@@ -122,6 +122,7 @@ static void run_stored(struct store_call *call, enum err err, const struct reply
     enum submit_outcome outcome = SUBMIT_STORED;
     struct slice first_id;
     bool is_unacknowledged = err == ERR_STORE_UNACKED;
+    op_body_over(op);
     if (!op_read_outcome(op, is_unacknowledged ? ERR_OK : err, reply, &outcome, &first_id)) {
         return;
     }

@@ -16,6 +16,7 @@ ERR(QUEUE_FULL, 429, true, "too many jobs are waiting in the queue of this endpo
 ERR(LIMITED, 429, true, "rate limit exceeded")
 ERR(HEADERS_TOO_LARGE, 431, false, "the request headers are too large")
 ERR(HTTP_VERSION, 505, false, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+ERR(NO_ROOM, 503, true, "there is no room for the request's body now")
 /* what Redis did */
 ERR(STORE_AWAY, 503, true, "Redis cannot be reached")
 ERR(STORE_LOST, 503, true, "the connection to Redis was lost before it answered")

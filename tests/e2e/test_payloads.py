@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from documents import document
-from millrace_up import BUILD
+from millrace_up import BUILD, wait_for
 
 MIB = 1 << 20
 UPLOADS = 20
@@ -57,3 +57,44 @@ def test_many_large_uploads_at_once_cost_one_copy_each(fresh_up):
     assert endpoint.health()["jobs"]["inQueue"] == UPLOADS
     if not is_sanitized():  # a sanitizer keeps what was freed
         assert peak_mib(pid) < UPLOADS * 20 + 120
+
+
+def announce(up, endpoint, mib, framing=None):
+    """A connection on which a body of that size has been announced, and its first bytes sent."""
+    client = socket.create_connection(("127.0.0.1", up.port), timeout=30)
+    client.sendall(("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n%s\r\n\r\n" % (
+        endpoint.path("run"), up.key, framing or "Content-Length: %d" % (mib * MIB))).encode())
+    return client
+
+
+def answer_of(client):
+    reply = http.client.HTTPResponse(client)
+    reply.begin()
+    return reply, json.loads(reply.read())
+
+
+@pytest.mark.parametrize("framing", [None, "Transfer-Encoding: chunked"])
+def test_bodies_beyond_the_room_for_them_are_told_to_come_again(fresh_up, framing):
+    up = fresh_up("--agents", "0", env={"MILLRACE_BODIES_MAX_MB": "50"})
+    parked = up.apply(document("parked", {"command": ["true"]}, workersMax=0,
+                               payload={"runBytes": 30 * MIB}))
+    with announce(up, parked, 30, framing) as first:
+        def is_full():
+            with announce(up, parked, 30) as second:
+                second.settimeout(0.5)  # one that has room is not answered
+                try:
+                    return answer_of(second)
+                except TimeoutError:
+                    return None
+        reply, body = wait_for(is_full, 20, "no room")
+        assert reply.status == 503 and int(reply.headers["Retry-After"]) > 0
+        assert "50 MiB" in body["error"] and "--bodies-max-mb" in body["error"]
+        assert parked.run({"small": 1})  # passes beside them
+        first.shutdown(socket.SHUT_RDWR)
+    text = '{"input": "%s"}' % ("x" * (29 * MIB))
+
+    def fits():
+        return up.session.post("http://127.0.0.1:%d%s" % (up.port, parked.path("run")), data=text,
+                               timeout=60).status_code == 200
+    wait_for(fits, 20, "room again")
+    assert fits() and fits()  # each gives its room back

@@ -154,10 +154,15 @@ def test_programs_are_told_what_they_need(objects):
             assert "--lb=$(POD_IP):8103" in container["args"] and "POD_IP" in names
 
 
-def test_handlers_get_the_agent_of_the_same_image(objects):
+@pytest.mark.parametrize("overlay", ["single", "ha"])
+def test_handlers_get_the_agent_of_the_same_image(overlay, tmp_path):
+    """By the variable alone: a flag would win over it, and no replacement reaches into a flag."""
+    objects = manifests.render(tmp_path, overlay, image=("registry.test/millrace", "v9"))
     scheduler = next(c for _, c in containers(objects) if c["command"] == ["millrace-scheduler"])
     told = {entry["name"]: entry.get("value") for entry in scheduler["env"]}
-    assert told["MILLRACE_KUBERNETES_AGENT_IMAGE"] == scheduler["image"] != "millrace"
+    assert scheduler["image"] == "registry.test/millrace:v9"
+    assert told["MILLRACE_KUBERNETES_AGENT_IMAGE"] == scheduler["image"]
+    assert [word for word in scheduler["args"] if "agent-image" in word] == []
 
 
 def test_pods_keep_the_restricted_profile(objects):

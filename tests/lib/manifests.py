@@ -26,8 +26,9 @@ def why_not():
     return ""
 
 
-def render(folder, overlay, components=()):
-    """Objects of an overlay in which a reader has done what its first comment says."""
+def render(folder, overlay, components=(), image=None):
+    """Objects of an overlay in which a reader has done what its first comment says, and set the
+    image (name, tag)."""
     copy = pathlib.Path(folder) / "k8s"
     shutil.copytree(SOURCES, copy, ignore=lambda _, names: [n for n in names if n.endswith(".env")])
     place = copy / "overlays" / overlay
@@ -36,10 +37,13 @@ def render(folder, overlay, components=()):
         for mark, value in VALUES.items():
             text = text.replace(mark, value)
         example.with_suffix("").write_text(text)
+    settings = place / "kustomization.yaml"
     if components:
-        settings = place / "kustomization.yaml"
         lines = "".join("\n  - ../../components/" + name for name in components)
         settings.write_text(settings.read_text() + "\ncomponents:" + lines + "\n")
+    if image:
+        settings.write_text(settings.read_text() + "\nimages:\n  - name: millrace\n"
+                            "    newName: %s\n    newTag: %s\n" % image)
     done = subprocess.run(["kubectl", "kustomize", str(place)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [item for item in yaml.safe_load_all(done.stdout) if item]

@@ -22,6 +22,7 @@ struct pod {
     bool is_leaving; /* being deleted, or over */
     bool is_doomed;  /* its deletion has been decided and is on its way */
     bool is_pending; /* on no node yet, or nothing of it runs */
+    bool is_ready;   /* as Kubernetes sees it */
     bool is_wanted;  /* by the last plan */
     bool is_free;    /* by the last plan: may be deleted without any job noticing */
 };

@@ -136,7 +136,7 @@ static void conf_read(struct store_call *call, enum err err, const struct reply 
 
 /* ---- converge ---- */
 
-static int64_t wish(const struct group *group)
+int64_t group_wish(const struct group *group)
 {
     const struct agent *agent = group->agent;
     bool is_leaving = agent->is_stopping || (agent->pod != NULL && pod_is_leaving(agent->pod));
@@ -202,7 +202,7 @@ static void replace_outdated(struct group *group)
 
 void group_shrink(struct group *group)
 {
-    for (int64_t surplus = counted(group) - wish(group); surplus > 0; surplus--) {
+    for (int64_t surplus = counted(group) - group_wish(group); surplus > 0; surplus--) {
         slot_drain(cheapest(group), group->agent->is_stopping ? FATE_LEAVE : FATE_SURPLUS);
     }
     if (group->agent->is_stopping) {
@@ -227,7 +227,7 @@ static bool revive_one(struct group *group)
 
 void group_grow(struct group *group, size_t *places)
 {
-    int64_t missing = wish(group) - counted(group);
+    int64_t missing = group_wish(group) - counted(group);
     while (missing > 0 && revive_one(group)) {
         missing--;
     }

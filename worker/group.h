@@ -34,6 +34,7 @@ struct group {
 struct group *group_new(struct agent *agent, struct slice ep);
 void group_free(struct group *group);          /* no slots and no jobs are left */
 bool group_is_idle(const struct group *group); /* may be freed */
+int64_t group_wish(const struct group *group); /* slots it shall have; 0 while it takes no more */
 struct slice group_ep(const struct group *group);
 int64_t group_retries(const struct group *group);
 int64_t group_retention_ms(const struct group *group);   /* of jobs that nobody waits for */

@@ -206,12 +206,12 @@ static void live_request(struct pod *pod, struct http_request *request)
     answer(request, pod->is_live ? 200 : 503);
 }
 
+/* Where fewer are wanted Kubernetes takes those that are not ready first: one with a job is. */
 static void ready_request(struct pod *pod, struct http_request *request)
 {
     const struct group *group = group_of(pod);
-    bool is_ready = pod->agent->is_booted && !pod->agent->is_stopping && !pod->is_leaving &&
-                    group != NULL && group->wanted > 0;
-    answer(request, is_ready ? 200 : 503);
+    bool may_take = group != NULL && group_wish(group) > 0;
+    answer(request, pod->agent->is_booted && (may_take || !is_empty(pod)) ? 200 : 503);
 }
 
 static void started_request(struct pod *pod, struct http_request *request)

@@ -3,7 +3,7 @@
  * on the pod's address:
  *
  *   GET /live      liveness of the HANDLER's container: 503 when it shall be ended
- *   GET /ready     readiness of the pod: 200 while it takes jobs, or may
+ *   GET /ready     readiness of the pod: 200 while it has a job, takes jobs or may
  *   GET /started   postStart of the handler's container: it has just started, or started anew
  *   GET /stopping  preStop of it: answered when its jobs have ended
  *

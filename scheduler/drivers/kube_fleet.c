@@ -1,11 +1,12 @@
-/* Retiring:      mark (each) -> lower -> delete (each)
+/* Retiring:      mark (each) -> lower
  *
  * Kubernetes itself chooses which pods go when a number is lowered: first those on no node, then
- * those not ready, then the cheapest. The pods that shall go are drained, so they are not ready,
- * and marked before the number is lowered: whoever is faster then, it or the deletion by name,
- * takes the same ones. A crash after `mark` leaves a mark that is taken back while the pod is
- * wanted; after `lower` Kubernetes deletes the marked ones. Were they deleted before the number is
- * lowered, they would be made anew. */
+ * those not ready, then the cheapest. The pods that shall go are seen not to be ready, for they are
+ * drained, and marked as the cheapest before the number is lowered, so it takes those. A crash
+ * after `mark` leaves a mark that is taken back while the pod is wanted.
+ *
+ * They are not deleted by name: the number passes from the Deployment to its ReplicaSet, and until
+ * it is there, whoever makes pods makes a deleted one anew. */
 #include "kube_fleet.h"
 
 #include <inttypes.h>
@@ -24,9 +25,6 @@ static void fleet_changed(struct kube_call *call, const struct kube_answer *answ
 static void retire_mark(struct fleet *fleet);
 static void retire_marked(struct kube_call *call, const struct kube_answer *answer);
 static void retire_lower(struct fleet *fleet);
-static void retire_lowered(struct kube_call *call, const struct kube_answer *answer);
-static void retire_delete(struct fleet *fleet);
-static void retire_deleted(struct kube_call *call, const struct kube_answer *answer);
 
 static void drop_victims(struct fleet *fleet)
 {
@@ -45,11 +43,22 @@ void fleet_done(struct fleet *fleet)
     free(fleet->endpoint);
     free(fleet->uid);
     free(fleet->version);
+    free(fleet->base);
+}
+
+/* What the last write made of it has not been seen: what is known is older. */
+static bool is_behind(const struct fleet *fleet)
+{
+    bool is_same = fleet->version == NULL || fleet->base == NULL
+                       ? fleet->version == fleet->base
+                       : strcmp(fleet->version, fleet->base) == 0;
+    return fleet->is_written && is_same;
 }
 
 bool fleet_is_busy(const struct fleet *fleet)
 {
-    return kube_call_is_waiting(&fleet->call) || loop_now_ms(fleet->client->loop) < fleet->retry_ms;
+    return kube_call_is_waiting(&fleet->call) || is_behind(fleet) ||
+           loop_now_ms(fleet->client->loop) < fleet->retry_ms;
 }
 
 bool fleet_retires(const struct fleet *fleet, const struct pod *pod)
@@ -60,6 +69,13 @@ bool fleet_retires(const struct fleet *fleet, const struct pod *pod)
         }
     }
     return false;
+}
+
+void fleet_release(struct fleet *fleet, int64_t pods)
+{
+    if (!fleet_is_busy(fleet) && pods <= fleet->target) {
+        drop_victims(fleet);
+    }
 }
 
 /* ---- how a call ends ---- */
@@ -99,6 +115,12 @@ static void fleet_changed(struct kube_call *call, const struct kube_answer *answ
     (void)is_done(container_of(call, struct fleet, call), answer);
 }
 
+static void fleet_written(struct kube_call *call, const struct kube_answer *answer)
+{
+    struct fleet *fleet = container_of(call, struct fleet, call);
+    fleet->is_written = is_done(fleet, answer);
+}
+
 /* A process that was paused in the middle of a change stops there. */
 static bool may_write(struct fleet *fleet)
 {
@@ -127,6 +149,15 @@ static void send(struct fleet *fleet, struct kube_request *request, struct buf *
     kube_call_start(fleet->client, &fleet->call, request, fn);
 }
 
+/* Of the Deployment itself: nothing more is decided until the watch has shown its outcome. */
+static void write(struct fleet *fleet, struct kube_request *request, struct buf *path)
+{
+    free(fleet->base);
+    fleet->base = fleet->version != NULL ? xstrdup(fleet->version) : NULL;
+    fleet->is_written = false;
+    send(fleet, request, path, fleet_written);
+}
+
 /* ---- simple changes ---- */
 
 void fleet_create(struct fleet *fleet, const char *text)
@@ -136,11 +167,11 @@ void fleet_create(struct fleet *fleet, const char *text)
         put_path(&path, fleet, "deployments", NULL);
         (void)buf_put_str(&body, text);
         log_info("kubernetes.create", "deployment=%s", fleet->item.id);
-        send(fleet, &(struct kube_request){.method = "POST", .body = &body}, &path, fleet_changed);
+        write(fleet, &(struct kube_request){.method = "POST", .body = &body}, &path);
     }
 }
 
-static void patch_replicas(struct fleet *fleet, int64_t replicas, kube_call_fn fn)
+static void patch_replicas(struct fleet *fleet, int64_t replicas)
 {
     AUTO(buf_done) struct buf path = BUF_INIT, body = BUF_INIT;
     put_path(&path, fleet, "deployments", fleet->item.id);
@@ -149,14 +180,16 @@ static void patch_replicas(struct fleet *fleet, int64_t replicas, kube_call_fn f
                fleet->version, replicas);
     log_info("kubernetes.scale", "deployment=%s from=%" PRId64 " to=%" PRId64, fleet->item.id,
              fleet->replicas, replicas);
-    send(fleet, &(struct kube_request){.method = "PATCH", .merge_type = MERGE_PATCH, .body = &body},
-         &path, fn);
+    fleet->target = replicas;
+    write(fleet,
+          &(struct kube_request){.method = "PATCH", .merge_type = MERGE_PATCH, .body = &body},
+          &path);
 }
 
 void fleet_scale(struct fleet *fleet, int64_t replicas)
 {
     if (may_write(fleet)) {
-        patch_replicas(fleet, replicas, fleet_changed);
+        patch_replicas(fleet, replicas);
     }
 }
 
@@ -179,23 +212,17 @@ void fleet_unmark(struct fleet *fleet, const struct pod *pod)
     }
 }
 
-static void put_preconditions(struct buf *body, const char *uid)
-{
-    buf_printf(body,
-               "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"propagationPolicy\":"
-               "\"Background\",\"preconditions\":{\"uid\":\"%s\"}}",
-               uid);
-}
-
 void fleet_remove(struct fleet *fleet)
 {
     AUTO(buf_done) struct buf path = BUF_INIT, body = BUF_INIT;
     if (may_write(fleet)) {
         put_path(&path, fleet, "deployments", fleet->item.id);
-        put_preconditions(&body, fleet->uid);
+        buf_printf(&body,
+                   "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"propagationPolicy\":"
+                   "\"Background\",\"preconditions\":{\"uid\":\"%s\"}}",
+                   fleet->uid);
         log_info("kubernetes.remove", "deployment=%s", fleet->item.id);
-        send(fleet, &(struct kube_request){.method = "DELETE", .body = &body}, &path,
-             fleet_changed);
+        write(fleet, &(struct kube_request){.method = "DELETE", .body = &body}, &path);
     }
 }
 
@@ -210,7 +237,7 @@ void fleet_retire(struct fleet *fleet, const struct pod *const *pods, size_t cou
         fleet->victims[i] = (struct fleet_victim){xstrdup(pods[i]->item.id), xstrdup(pods[i]->uid)};
     }
     fleet->victim_count = count;
-    fleet->target = replicas;
+    fleet->target = replicas; /* of which the marks are the first step */
     retire_mark(fleet);
 }
 
@@ -233,44 +260,10 @@ static void retire_marked(struct kube_call *call, const struct kube_answer *answ
     }
 }
 
+/* They count as victims until the watch shows that as many have left. */
 static void retire_lower(struct fleet *fleet)
 {
-    fleet->next = 0;
     if (may_write(fleet)) {
-        patch_replicas(fleet, fleet->target, retire_lowered);
-    }
-}
-
-static void retire_lowered(struct kube_call *call, const struct kube_answer *answer)
-{
-    struct fleet *fleet = container_of(call, struct fleet, call);
-    if (is_done(fleet, answer)) {
-        retire_delete(fleet);
-    }
-}
-
-static void retire_delete(struct fleet *fleet)
-{
-    if (fleet->next == fleet->victim_count) {
-        return; /* they count as victims until the watch shows that they leave */
-    }
-    if (!may_write(fleet)) {
-        return;
-    }
-    AUTO(buf_done) struct buf path = BUF_INIT, body = BUF_INIT;
-    const struct fleet_victim *victim = &fleet->victims[fleet->next];
-    put_path(&path, fleet, "pods", victim->name);
-    put_preconditions(&body, victim->uid);
-    log_info("kubernetes.delete", "pod=%s", victim->name);
-    send(fleet, &(struct kube_request){.method = "DELETE", .body = &body}, &path, retire_deleted);
-}
-
-/* Gone already, or another one of that name: Kubernetes was faster. */
-static void retire_deleted(struct kube_call *call, const struct kube_answer *answer)
-{
-    struct fleet *fleet = container_of(call, struct fleet, call);
-    if (answer->status == 404 || answer->status == 409 || is_done(fleet, answer)) {
-        fleet->next++;
-        retire_delete(fleet);
+        patch_replicas(fleet, fleet->target);
     }
 }

@@ -28,20 +28,25 @@ struct fleet {
     const struct leader *leader;
     struct kube_call call;
     uint64_t retry_ms, delay_ms; /* loop time before which nothing is tried; last pause */
-    int64_t target;              /* replicas after the change on its way */
+    int64_t target;              /* replicas as they were last written, or are about to be */
+    char *base;                  /* owned; the version of the last write, NULL: there was none */
+    bool is_written;             /* the last write was accepted */
     struct fleet_victim victims[FLEET_VICTIMS_MAX];
-    size_t victim_count, next; /* how many of them are through with this step */
+    size_t victim_count, next; /* how many of them are marked */
     bool is_failing;
 };
 
 bool fleet_is_busy(const struct fleet *fleet);
 bool fleet_retires(const struct fleet *fleet, const struct pod *pod); /* it is one of those */
+/* pods: of it that are there, those that leave aside. When they are as few as they shall be, those
+ * that were picked and are still there stay. */
+void fleet_release(struct fleet *fleet, int64_t pods);
 void fleet_done(struct fleet *fleet);
 /* text: of the Deployment. */
 void fleet_create(struct fleet *fleet, const char *text);
 void fleet_scale(struct fleet *fleet, int64_t replicas);
 /* So many replicas fewer, and these pods are those that go: marked as cheapest, then the number is
- * lowered, then they are deleted. */
+ * lowered. None of them may be ready. */
 void fleet_retire(struct fleet *fleet, const struct pod *const *pods, size_t count,
                   int64_t replicas);
 /* The pod is wanted again: it must not be marked as cheap. */

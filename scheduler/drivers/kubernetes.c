@@ -2,7 +2,7 @@
  *
  *   none of the release, some wanted      create it
  *   fewer replicas than wanted            raise the number
- *   more                                  retire pods that are free, by name; lower the number by
+ *   more                                  retire pods that are free, marked; lower the number by
  *                                         what Kubernetes has not made yet
  *   of an older release                   the same, with nothing wanted; without pods: remove it
  *
@@ -273,6 +273,10 @@ static void look_at(struct kubernetes *kubernetes, struct roster_endpoint *endpo
 /* What is on its way to its end is not given jobs again. */
 static void note_doomed(struct kubernetes *kubernetes)
 {
+    for (size_t k = 0; k < kubernetes->fleets.count; k++) {
+        struct fleet *fleet = fleet_of(kubernetes->fleets.items[k]);
+        fleet_release(fleet, (int64_t)count_pods(kubernetes, fleet->release));
+    }
     for (size_t i = 0; i < kubernetes->pods.table.count; i++) {
         struct pod *pod = pods_at(&kubernetes->pods, i);
         pod->is_doomed = false;
@@ -295,7 +299,8 @@ void kubernetes_look(struct kubernetes *kubernetes, struct roster *roster)
 
 /* ---- apply ---- */
 
-/* Pods that may go: free and not wanted. Those that are nowhere yet come first. */
+/* Pods that may go: free, not wanted, and for Kubernetes too not ready, for else it would rather
+ * take one that is busy and has missed a probe. Those that are nowhere yet come first. */
 static size_t pick_victims(const struct kubernetes *kubernetes, const struct fleet *fleet,
                            int64_t most, const struct pod **ret_victims)
 {
@@ -303,9 +308,9 @@ static size_t pick_victims(const struct kubernetes *kubernetes, const struct fle
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < kubernetes->pods.table.count; i++) {
             const struct pod *pod = pods_at(&kubernetes->pods, i);
-            bool may_go = !pod->is_leaving && !pod->is_wanted && pod->is_free &&
-                          strcmp(pod->release, fleet->release) == 0 &&
-                          pod->is_pending == (pass == 0);
+            bool may_go = !pod->is_leaving && !pod->is_doomed && !pod->is_wanted && pod->is_free &&
+                          !pod->is_ready && pod->is_pending == (pass == 0) &&
+                          strcmp(pod->release, fleet->release) == 0;
             if (may_go && count < FLEET_VICTIMS_MAX && (int64_t)count < most) {
                 ret_victims[count++] = pod;
             }

@@ -1,5 +1,5 @@
 /* The driver for image endpoints in a Kubernetes cluster: one Deployment for each release of an
- * endpoint, whose number of replicas follows the plan, and pods that go by name.
+ * endpoint, whose number of replicas follows the plan, with marks on the pods that go.
  *
  * It works beside the driver `slots`, which tells the agents in those pods whether they may take
  * jobs, as it tells the agents of machines. */

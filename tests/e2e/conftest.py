@@ -41,20 +41,8 @@ def up(shared_up):
 @pytest.fixture
 def fresh_up():
     """fresh_up(args...) starts one of its own; all are ended and checked afterwards."""
-    started = []
-
-    def start(*args, **options):
-        one = Up(*args, **options)
-        started.append(one)
-        return one.start()
-    yield start
-    for one in started:
-        if one.process and one.process.poll() is None:
-            one.stop()
-        elif one.process:
-            one.kill()
-    for one in started:
-        one.remove()
+    with millrace_up.starter() as start:
+        yield start
 
 
 @pytest.fixture

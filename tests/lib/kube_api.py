@@ -91,9 +91,9 @@ class Objects:
     def patch(self, kind, name, patch):
         with self.changed:
             item, meta = self.get(kind, name), patch.get("metadata", {})
-            for key in ("resourceVersion", "uid"):
+            for key, code in (("resourceVersion", 409), ("uid", 422)):
                 if key in meta and meta[key] != item["metadata"][key]:
-                    raise Refused(409, "the object has been modified: %s" % key)
+                    raise Refused(code, "the object has another %s" % key)
             merge(item, patch)
             return self.put(kind, item, "MODIFIED")
 
@@ -109,6 +109,23 @@ class Objects:
                 return self.put(kind, item, "MODIFIED")
             return self.put(kind, item, "DELETED")
 
+    # ---- the kubelet
+    def report(self, name, uid, status, node):
+        with self.changed:
+            item = self.items["pods"].get(name)
+            if item and item["metadata"]["uid"] == uid and item["status"] != status:
+                item = copy.deepcopy(item)
+                item["status"] = status
+                if node:
+                    item["spec"]["nodeName"] = node
+                self.put("pods", item, "MODIFIED")
+
+    def gone(self, name, uid):
+        with self.changed:
+            item = self.items["pods"].get(name)
+            if item and item["metadata"]["uid"] == uid:
+                self.put("pods", copy.deepcopy(item), "DELETED")
+
     def forget(self):
         """The history so far: whoever watches from an older version gets 410."""
         with self.changed:
@@ -123,6 +140,7 @@ class Objects:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the second part of each answer waits for 40 ms
 
     def log_message(self, *_):
         pass
@@ -287,6 +305,10 @@ class KubeApi:
     def rotate_token(self):
         self.token = uuid.uuid4().hex
         self.token_file.write_text(self.token + "\n")
+
+    def writes(self):
+        """(verb, kind, name, body) of what clients have written."""
+        return list(self.objects.log)
 
     def drop_watches(self):
         self.watch_generation += 1

@@ -1,6 +1,9 @@
-"""The controllers and the kubelet of a small cluster, on the objects of kube_api.py: pods are real
-processes on this machine, the agent in pod mode and a handler beside it, probed, restarted and
-ended as a kubelet would. All pods share one network, so the ports of each are mapped to free ones.
+"""The kubelet of a small cluster: pods are real processes on this machine, the agent in pod mode and
+a handler beside it, probed, restarted and ended as a kubelet would. All pods share one network, so
+the ports of each are mapped to free ones.
+
+  Kubelet   on any objects: those of kube_api.py, or those of a real server (kube_server.py)
+  Cluster   also the controllers and the scheduler, on the objects of kube_api.py
 """
 
 import json
@@ -18,6 +21,8 @@ import uuid
 from kube_api import Refused
 
 PORTS = {"8101": "plane", "8102": "probes", "8103": "balance", "9100": "metrics"}
+NUMBER_S = 0.2
+PROBE_GRACE_S = 5  # what the driver asks for, where the server is too old to keep it
 SPEED = 10  # pauses between restarts are so much shorter than a kubelet's
 
 
@@ -27,11 +32,12 @@ def free_port():
         return found.getsockname()[1]
 
 
-def rank(pod):
+def rank(pod, knows_cost):
     """Which pods a ReplicaSet deletes first: on no node, not running, not ready, cheap, young."""
     meta, status = pod["metadata"], pod["status"]
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
     cost = int(meta.get("annotations", {}).get("controller.kubernetes.io/pod-deletion-cost", 0))
+    cost = cost if knows_cost else 0
     return ("nodeName" in pod["spec"], status.get("phase") == "Running", ready, cost,
             [-ord(c) for c in meta["creationTimestamp"]])
 
@@ -102,13 +108,7 @@ class Pod(threading.Thread):
                   "containerStatuses": [{"name": "handler", "state": handler, "ready": ready,
                                          "restartCount": self.restarts,
                                          "lastState": {"terminated": self.last} if self.last else {}}]}
-        with self.cluster.objects.changed:
-            found = self.object()
-            if found and found["status"] != status:
-                found["status"] = status
-                if not message:
-                    found["spec"]["nodeName"] = "node-0"
-                self.cluster.objects.put("pods", found, "MODIFIED")
+        self.cluster.objects.report(self.name, self.uid, status, None if message else "node-0")
 
     # ---- what containers are given
     def map_ports(self, text):
@@ -150,19 +150,14 @@ class Pod(threading.Thread):
             self.finish()
 
     def schedule(self):
-        needed = int(self.spec["containers"][0].get("resources", {}).get("limits", {})
-                     .get("nvidia.com/gpu", 0))
         while not self.leaving():
-            problem = self.cluster.take_cards(self, needed)
-            if problem is None:
+            if self.cluster.place(self):
                 return True
-            self.report("Pending", {"waiting": {}}, message=problem)
             time.sleep(0.1)
         return False
 
     def start_agent(self):
         spec = self.spec["initContainers"][0]
-        assert spec["restartPolicy"] == "Always"
         spool = self.cluster.folder / (self.name + "-spool")
         command = [self.map_ports(word) for word in spec["command"]]
         command = [str(self.ports.get(w, w)) if w in PORTS else w for w in command]
@@ -224,7 +219,7 @@ class Pod(threading.Thread):
                     failures = failures + 1 if is_bad else 0
                 if failures >= probe["failureThreshold"]:
                     self.killed.append(time.monotonic())
-                    self.end_handler(probe["terminationGracePeriodSeconds"])
+                    self.end_handler(probe.get("terminationGracePeriodSeconds", PROBE_GRACE_S))
             time.sleep(0.1)
 
     def end_handler(self, grace):
@@ -240,24 +235,74 @@ class Pod(threading.Thread):
             self.end_handler(0 if self.cluster.is_stopping else grace)
         if self.agent and self.agent.alive():  # a sidecar ends after the main container
             self.agent.end(1 if self.cluster.is_stopping else 20)
-        self.cluster.give_cards(self)
-        with self.cluster.objects.changed:
-            found = self.object()
-            if found:
-                self.cluster.objects.put("pods", found, "DELETED")
+        self.cluster.left(self)
+        self.cluster.objects.gone(self.name, self.uid)
 
 
-class Cluster:
+class Kubelet:
     """images: name -> command. config: ConfigMaps of the agents."""
 
-    def __init__(self, api, folder, build, images, config, host_env=None, gpus=0):
+    def __init__(self, api, folder, build, images, config, host_env=None):
         self.api, self.objects, self.folder, self.build = api, api.objects, folder, build
         self.images, self.config, self.host_env = images, config, host_env or {}
         self.pull_reason, self.pods, self.is_stopping = {}, {}, False
+        self.loop = threading.Thread(target=self.run, daemon=True)
+        self.loop.start()
+
+    def run(self):
+        while not self.is_stopping:
+            try:
+                self.round()
+            except Refused as refused:  # the server is being restarted
+                print("kubelet:", refused)
+            time.sleep(0.05)
+
+    def round(self):
+        for pod in self.objects.all("pods"):
+            self.start(pod)
+
+    def start(self, pod):
+        name = pod["metadata"]["name"]
+        if name not in self.pods:
+            self.pods[name] = Pod(self, pod)
+            self.pods[name].start()
+
+    def place(self, pod):
+        """Whether it has a node."""
+        return "nodeName" in (pod.object() or {"spec": {}})["spec"]
+
+    def left(self, pod):
+        pass
+
+    def stop(self):
+        self.is_stopping = True
+        self.loop.join(10)
+        for pod in self.objects.all("pods"):
+            self.objects.delete("pods", pod["metadata"]["name"], {})
+        for thread in self.pods.values():
+            thread.join(30)
+
+
+class Cluster(Kubelet):
+    """A number that is changed passes from the Deployment to its ReplicaSet, so whoever makes pods
+    hears of it later than of the pods themselves: here NUMBER_S later. knows_cost: pods are also told
+    apart by their cost, as since 1.22."""
+
+    def __init__(self, *args, gpus=0, knows_cost=True, **options):
+        self.knows_cost = knows_cost
         self.gpus, self.given, self.lock = gpus, {}, threading.Lock()
+        self.numbers = {}  # of each Deployment's ReplicaSet: (number, since when it should have another)
         self.deleted_by_controller = []
-        self.controller = threading.Thread(target=self.control, daemon=True)
-        self.controller.start()
+        super().__init__(*args, **options)
+
+    # ---- the scheduler
+    def place(self, pod):
+        needed = int(pod.spec["containers"][0].get("resources", {}).get("limits", {})
+                     .get("nvidia.com/gpu", 0))
+        problem = self.take_cards(pod, needed)
+        if problem:
+            pod.report("Pending", {"waiting": {}}, message=problem)
+        return problem is None
 
     def take_cards(self, pod, count):
         with self.lock:
@@ -266,18 +311,17 @@ class Cluster:
             self.given[pod.name] = count
             return None
 
-    def give_cards(self, pod):
+    def left(self, pod):
         with self.lock:
             self.given.pop(pod.name, None)
 
-    # ---- the Deployment controller and the kubelet's sync loop
-    def control(self):
-        while not self.is_stopping:
-            with self.objects.changed:
-                self.round()
-            time.sleep(0.05)
-
+    # ---- the Deployment controller
     def round(self):
+        with self.objects.changed:
+            self.control()
+            super().round()
+
+    def control(self):
         owners = {d["metadata"]["uid"]: d for d in self.objects.all("deployments")}
         active = {uid: [] for uid in owners}
         for pod in self.objects.all("pods"):
@@ -288,15 +332,24 @@ class Cluster:
                 self.objects.delete("pods", pod["metadata"]["name"], {})
             else:
                 active[owner].append(pod)
-            if pod["metadata"]["name"] not in self.pods:
-                self.pods[pod["metadata"]["name"]] = thread = Pod(self, pod)
-                thread.start()
         for uid, deployment in owners.items():
-            self.adjust(deployment, active[uid])
+            self.adjust(deployment, active[uid], self.number(uid, deployment["spec"]["replicas"]))
 
-    def adjust(self, deployment, pods):
-        replicas = deployment["spec"]["replicas"]
-        for pod in sorted(pods, key=rank)[:max(len(pods) - replicas, 0)]:
+    def number(self, uid, wanted):
+        number, since = self.numbers.get(uid, (0, None))
+        now = time.monotonic()
+        if number == wanted:
+            since = None
+        elif since is None:
+            since = now
+        elif now - since >= NUMBER_S:
+            number, since = wanted, None
+        self.numbers[uid] = number, since
+        return number
+
+    def adjust(self, deployment, pods, replicas):
+        first = sorted(pods, key=lambda pod: rank(pod, self.knows_cost))
+        for pod in first[:max(len(pods) - replicas, 0)]:
             self.deleted_by_controller.append(pod["metadata"]["name"])
             self.objects.delete("pods", pod["metadata"]["name"], {})
         for _ in range(replicas - len(pods)):
@@ -309,11 +362,3 @@ class Cluster:
         if deployment["status"].get("replicas") != replicas:
             deployment["status"] = {"replicas": replicas}
             self.objects.put("deployments", deployment, "MODIFIED")
-
-    def stop(self):
-        self.is_stopping = True
-        self.controller.join(10)
-        for pod in self.objects.all("pods"):
-            self.objects.delete("pods", pod["metadata"]["name"], {})
-        for thread in self.pods.values():
-            thread.join(30)

@@ -2,6 +2,7 @@
 HTTP, ended by pid, and searched afterwards for what it must not leave: processes, sockets and
 reports of the sanitizers."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -180,6 +181,25 @@ class Up:
             return self.get("/healthz", timeout=2).status_code == 200
         except requests.RequestException:
             return False
+
+
+@contextlib.contextmanager
+def starter():
+    """start(args...) starts one; all are ended and checked afterwards."""
+    started = []
+
+    def start(*args, **options):
+        one = Up(*args, **options)
+        started.append(one)
+        return one.start()
+    yield start
+    for one in started:
+        if one.process and one.process.poll() is None:
+            one.stop()
+        elif one.process:
+            one.kill()
+    for one in started:
+        one.remove()
 
 
 class Endpoint:

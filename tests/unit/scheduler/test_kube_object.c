@@ -47,6 +47,20 @@ static void a_pod_that_is_deleted_or_over_leaves(void **state)
     assert_false(read("{\"status\":{\"phase\":\"Running\"}}")->is_leaving);
 }
 
+#define CONDITION(type, status) "{\"type\":\"" type "\",\"status\":\"" status "\"}"
+
+static void a_pod_is_ready_when_its_condition_says_so(void **state)
+{
+    (void)state;
+    assert_true(read("{\"status\":{\"conditions\":[" CONDITION(
+                         "ContainersReady", "False") "," CONDITION("Ready", "True") "]}}")
+                    ->is_ready);
+    assert_false(read("{\"status\":{\"conditions\":[" CONDITION("Ready", "False") "]}}")->is_ready);
+    assert_false(
+        read("{\"status\":{\"conditions\":[" CONDITION("Ready", "Unknown") "]}}")->is_ready);
+    assert_false(read("{\"status\":{\"phase\":\"Running\"}}")->is_ready);
+}
+
 #define UNSCHEDULABLE(message)                                                                 \
     "{\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":" \
     "\"Unschedulable\",\"message\":\"" message "\"}]}}"
@@ -94,6 +108,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(garbage_is_a_pod_without_anything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pod_that_is_deleted_or_over_leaves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_pod_is_ready_when_its_condition_says_so, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(no_room_differs_from_no_such_card, set_up, tear_down),
         cmocka_unit_test_setup_teardown(containers_say_why_they_wait, set_up, tear_down),
     };

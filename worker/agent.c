@@ -216,6 +216,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     agent->config = *config;
     agent->loop = loop;
     list_init(&agent->groups);
+    intake_init(&agent->intake, config->bodies_max);
     meter_init(&agent->meter, agent);
     pulse_init(&agent->pulse, loop);
     map_init(&agent->workers);
@@ -499,6 +500,7 @@ void agent_free(struct agent *agent)
     }
     cards_free(agent->cards);
     plane_close(agent->plane);
+    intake_done(&agent->intake);
     pod_close(agent->pod);
     gate_close(agent->gate);
     bus_close(agent->bus);

@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "cache.h"
+#include "intake.h"
 #include "keeper.h"
 #include "machine.h"
 #include "meter.h"
@@ -42,6 +43,7 @@ struct agent_config {
     const struct config_strings *labels;         /* "KEY=VALUE" */
     const char *spool_dir;                       /* NULL: what Redis cannot take waits in memory */
     size_t spool_max;                            /* bytes */
+    size_t bodies_max;                           /* bytes, see intake.h */
     const char *lb;                              /* HOST:PORT of the gate */
     const char *container_runtime;               /* see runtime.h */
     const struct config_strings *container_args; /* more arguments for each `run` */
@@ -67,7 +69,8 @@ struct agent {
     struct tools tools;      /* helper programs that run */
     struct cards *cards;
     struct spool *spool; /* NULL without a folder for it */
-    struct list groups;  /* group.link */
+    struct intake intake;
+    struct list groups; /* group.link */
     struct meter meter;
     struct pulse pulse; /* of the streams of all jobs */
     struct cache cache;
@@ -94,8 +97,6 @@ struct agent {
 /* A store that comes back may have lost that jobs were taken. Nothing is taken from it for so long:
  * every holder is back within the longest pause between two tries to connect (2.5 s). */
 #define RETURN_MS 3000
-/* Results and chunks that may wait for Redis in memory; beyond that handlers are told to wait. */
-#define BUFFERED_MAX ((size_t)256 << 20)
 
 struct agent *agent_new(struct loop *loop, const struct agent_config *config);
 /* Drains: no new jobs, handlers end when theirs have; then the loop stops. */

@@ -164,7 +164,7 @@ static void forward_data(struct fetch *fetch, struct slice bytes, void *arg)
     if (!is_ok) {
         AUTO_STR text = xasprintf("the result is too large: the limit is %zu bytes", POST_MAX);
         forward_fail(forward, slice_of(text));
-    } else if (!stream_has_room(&forward->held->stream) || agent->buffered_bytes > BUFFERED_MAX) {
+    } else if (!stream_has_room(&forward->held->stream) || !intake_has_room(agent)) {
         fetch_pause(fetch);
         timer_start(loop_of(forward), &forward->timer, ROOM_MS, forward_room);
     }
@@ -173,8 +173,7 @@ static void forward_data(struct fetch *fetch, struct slice bytes, void *arg)
 static void forward_room(struct timer *timer)
 {
     struct forward *forward = container_of(timer, struct forward, timer);
-    if (stream_has_room(&forward->held->stream) &&
-        forward->held->group->agent->buffered_bytes <= BUFFERED_MAX) {
+    if (stream_has_room(&forward->held->stream) && intake_has_room(forward->held->group->agent)) {
         fetch_resume(forward->fetch);
     } else {
         timer_start(loop_of(forward), timer, ROOM_MS, forward_room);

@@ -24,7 +24,7 @@ struct settings {
     struct role role;
     const char *lb, *spool;
     int64_t slots; /* -1: by the machine */
-    int64_t spool_max_mb;
+    int64_t spool_max_mb, bodies_mb;
     const char *runtime;
     struct config_strings container_args;
     int64_t pull_timeout_s;
@@ -182,7 +182,7 @@ static void check_pod(const struct settings *settings)
     }
 }
 
-#define BASE_OPTIONS 6
+#define BASE_OPTIONS 7
 
 static void load(struct settings *settings, int argc, char **argv)
 {
@@ -207,6 +207,7 @@ static void load(struct settings *settings, int argc, char **argv)
          .min = 1,
          .max = 1048576,
          .help = "the most that may wait there; what is more waits in memory"},
+        bodies_option(&settings->bodies_mb),
         {.name = "lb",
          .kind = CONFIG_HOST_PORT,
          .target = &settings->lb,
@@ -371,6 +372,7 @@ static int serve(const struct settings *settings, const struct cards_config *car
         .container_args = &settings->container_args,
         .pull_timeout_ms = (uint64_t)settings->pull_timeout_s * 1000,
         .spool_max = (size_t)settings->spool_max_mb << 20,
+        .bodies_max = (size_t)settings->bodies_mb << 20,
     };
     return run(&config, &settings->role);
 }

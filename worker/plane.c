@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "intake.h"
 #include "ping.h"
 #include "pod.h"
 #include "post.h"
@@ -50,6 +51,18 @@ static void answer(struct http_request *request, const struct http_answer *answe
 void plane_answer(struct http_request *request, int status, struct slice body)
 {
     answer(request, &(struct http_answer){.status = status, .body = body});
+}
+
+void plane_refuse(struct http_request *request, struct slice problem)
+{
+    AUTO(buf_done) struct buf body = BUF_INIT;
+    buf_put_str(&body, "{\"error\":");
+    buf_put_json_str(&body, problem);
+    buf_put_char(&body, '}');
+    answer(request, &(struct http_answer){.status = 503,
+                                          .headers = SLICE("Retry-After: 2\r\n"),
+                                          .body = buf_slice(&body),
+                                          .must_close = true});
 }
 
 struct late {
@@ -171,6 +184,9 @@ static void on_request(struct http_request *request, void *arg)
     const struct plane *plane = arg;
     struct url url;
     struct slot *slot = NULL;
+    if (request->method == HTTP_POST) {
+        intake_over(request);
+    }
     if (url_parse(request->path, request->query, &url) == ERR_OK) {
         slot = find_slot(plane, &url);
     }

@@ -13,7 +13,10 @@ void plane_close(struct plane *plane); /* accepts NULL */
 
 /* Answers; the request is dead afterwards. */
 void plane_answer(struct http_request *request, int status, struct slice body);
-/* The same after a delay, so that a handler that asks again at once does not spin. */
+/* 503, with the reason, to come again; what has been sent behind it is not read. */
+void plane_refuse(struct http_request *request, struct slice problem);
+/* The same as plane_answer() after a delay, so that a handler that asks again at once does not
+ * spin. */
 void plane_answer_later(struct loop *loop, struct http_request *request, int status,
                         uint64_t delay_ms);
 

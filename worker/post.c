@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "ending.h"
 #include "held.h"
+#include "intake.h"
 #include "plane.h"
 #include "slot.h"
 #include "verdict.h"
 
 #define PATIENCE_MS 60000
-#define FULL_MS 1000 /* before a 503, so that a repeating handler does not spin */
 
 struct post {
     struct http_request *request;
@@ -60,7 +60,6 @@ static void fail_too_large(struct held *held, int64_t len)
 
 void post_head(struct slot *slot, struct http_request *request, const struct url *url)
 {
-    const struct agent *agent = slot->group->agent;
     int64_t len = request->content_length > 0 ? request->content_length : 0;
     if ((uint64_t)len > POST_MAX) {
         struct held *held = find_job(slot, request, url);
@@ -68,12 +67,8 @@ void post_head(struct slot *slot, struct http_request *request, const struct url
             fail_too_large(held, len);
         }
         answer_ok(request); /* the job has its answer; any other status only makes a repeat */
-    } else if (agent->buffered_bytes + (size_t)len > BUFFERED_MAX) {
-        log_error("post.no_memory", "worker=%s buffered=%zu reason=\"Redis takes no results\"",
-                  slot->worker, agent->buffered_bytes);
-        plane_answer_later(agent->loop, request, 503, FULL_MS);
     } else {
-        http_accept(request, POST_MAX);
+        intake_begin(slot->group->agent, request, POST_MAX);
     }
 }
 

@@ -121,9 +121,12 @@ static void count_pod(struct plan *plan, struct roster *roster, size_t index, co
 
 void podplan_count(struct plan *plan, struct roster *roster, size_t index)
 {
-    const struct roster_endpoint *endpoint = roster_endpoint_at(roster, index);
+    struct roster_endpoint *endpoint = roster_endpoint_at(roster, index);
     if (!endpoint->is_clustered || !roster->pods->is_synced) {
         return;
+    }
+    if (endpoint->is_refused) {
+        endpoint->trouble = POD_NO_ROOM;
     }
     for (size_t i = 0; i < roster->pods->table.count; i++) {
         const struct pod *pod = pods_at(roster->pods, i);

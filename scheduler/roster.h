@@ -59,6 +59,7 @@ struct roster_endpoint {
     bool is_clustered;
     char release[16];               /* what its pods shall be labelled with */
     int64_t pods_asked, pods_there; /* of that release: asked for so far; known */
+    bool is_refused;                /* Kubernetes makes no pods of it */
     /* written by plan.c */
     int64_t pods_nascent, pods_old_busy; /* see podplan.c */
     int64_t pods_wanted;                 /* of that release; -1: it is not known */

@@ -44,6 +44,7 @@ void fleet_done(struct fleet *fleet)
     free(fleet->uid);
     free(fleet->version);
     free(fleet->base);
+    free(fleet->problem);
 }
 
 /* What the last write made of it has not been seen: what is known is older. */
@@ -59,6 +60,11 @@ bool fleet_is_busy(const struct fleet *fleet)
 {
     return kube_call_is_waiting(&fleet->call) || is_behind(fleet) ||
            loop_now_ms(fleet->client->loop) < fleet->retry_ms;
+}
+
+bool fleet_is_refused(const struct fleet *fleet)
+{
+    return fleet->problem != NULL || (fleet->version == NULL && fleet->is_failing);
 }
 
 bool fleet_retires(const struct fleet *fleet, const struct pod *pod)

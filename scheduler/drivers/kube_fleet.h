@@ -22,6 +22,7 @@ struct fleet {
     char *release, *endpoint;
     char *uid, *version; /* of the object; NULL: there is none */
     int64_t replicas;    /* as it was last seen */
+    char *problem;       /* why Kubernetes makes no pods of it; NULL: it does */
     bool is_leaving;
     /* private */
     struct kube_client *client;
@@ -37,6 +38,7 @@ struct fleet {
 };
 
 bool fleet_is_busy(const struct fleet *fleet);
+bool fleet_is_refused(const struct fleet *fleet); /* itself, or its pods: there will be none */
 bool fleet_retires(const struct fleet *fleet, const struct pod *pod); /* it is one of those */
 /* pods: of it that are there, those that leave aside. When they are as few as they shall be, those
  * that were picked and are still there stay. */

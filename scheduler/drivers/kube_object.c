@@ -65,16 +65,23 @@ static bool contains(struct slice text, const char *part)
     return text.len > 0 && memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
-static bool is_true(const cJSON *status, const char *type)
+/* NULL when it is not so. */
+static const cJSON *find_true(const cJSON *status, const char *type)
 {
     const cJSON *condition;
     cJSON_ArrayForEach(condition, member(status, "conditions"))
     {
-        if (slice_is(text_of(member(condition, "type")), type)) {
-            return slice_is(text_of(member(condition, "status")), "True");
+        if (slice_is(text_of(member(condition, "type")), type) &&
+            slice_is(text_of(member(condition, "status")), "True")) {
+            return condition;
         }
     }
-    return false;
+    return NULL;
+}
+
+struct slice kube_object_failure(const cJSON *object)
+{
+    return text_of(member(find_true(member(object, "status"), "ReplicaFailure"), "message"));
 }
 
 /* "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector." */
@@ -187,7 +194,7 @@ void kube_object_read_pod(const cJSON *object, struct pod *pod)
     pod->is_leaving = member(member(object, "metadata"), "deletionTimestamp") != NULL ||
                       slice_is(phase, "Failed") || slice_is(phase, "Succeeded");
     pod->is_pending = !slice_is(phase, "Running");
-    pod->is_ready = is_true(status, "Ready");
+    pod->is_ready = find_true(status, "Ready") != NULL;
     pod->trouble = POD_FINE;
     free(steal(pod->said));
     read_schedule(status, pod);

@@ -126,6 +126,16 @@ static void set_text(char **target, struct slice text)
     *target = text.len > 0 ? slice_dup(text) : NULL;
 }
 
+static void note_problem(struct fleet *fleet, struct slice problem)
+{
+    bool was_fine = fleet->problem == NULL;
+    set_text(&fleet->problem, problem);
+    if (was_fine && fleet->problem != NULL) {
+        log_warn("kubernetes.no_pods", "deployment=%s problem=%s", fleet->item.id,
+                 log_quote(problem));
+    }
+}
+
 static void on_fleet(const cJSON *object, void *arg)
 {
     struct kubernetes *kubernetes = arg;
@@ -139,6 +149,7 @@ static void on_fleet(const cJSON *object, void *arg)
     set_text(&fleet->endpoint, kube_object_note(object, "annotations", KUBE_ENDPOINT));
     set_text(&fleet->uid, kube_object_text(object, "metadata", "uid"));
     set_text(&fleet->version, kube_object_text(object, "metadata", "resourceVersion"));
+    note_problem(fleet, kube_object_failure(object));
     fleet->replicas = kube_object_number(object, "spec", "replicas", 1);
     fleet->is_leaving = kube_object_text(object, "metadata", "deletionTimestamp").len > 0;
 }
@@ -268,6 +279,7 @@ static void look_at(struct kubernetes *kubernetes, struct roster_endpoint *endpo
     memcpy(endpoint->release, target->release, sizeof(target->release));
     endpoint->pods_asked = item != NULL ? fleet_of(item)->replicas : 0;
     endpoint->pods_there = (int64_t)count_pods(kubernetes, target->release);
+    endpoint->is_refused = item != NULL && fleet_is_refused(fleet_of(item));
 }
 
 /* What is on its way to its end is not given jobs again. */

@@ -120,6 +120,18 @@ def test_reasons_of_pods_that_do_not_start(site):
     assert endpoint.wait(job)["status"] == "COMPLETED"
 
 
+def test_pods_that_kubernetes_does_not_make(site):
+    """A quota, an admission rule: the Deployment is there, its pods are not."""
+    kube = site()
+    kube.refuse_pods(True)
+    endpoint = kube.endpoint()
+    job = endpoint.run({})
+    wait_for(lambda: endpoint.status(job).get("reason") == "NO_CAPACITY", 30, "NO_CAPACITY")
+    assert "exceeded quota" in kube.scheduler_log()
+    kube.refuse_pods(False)
+    assert endpoint.wait(job)["status"] == "COMPLETED"
+
+
 def test_release_replaces_idle_pods_at_once_and_busy_ones_after_their_job(site):
     """That a busy pod stays does not hang on the marks alone: it is ready, the others are not."""
     kube = site(knows_cost=False)

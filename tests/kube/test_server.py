@@ -284,11 +284,13 @@ def test_how_the_server_refuses_another_uid_or_version(real_site):
 
 
 def test_what_the_server_refuses_is_said(real_site):
-    """A document that makes no valid Deployment is in the log; the next version of it works."""
+    """A document that makes no valid Deployment: why is in the log, and its jobs do not seem to start;
+    the next version of it works."""
     kube = real_site()
     endpoint = kube.endpoint(handler={"volumes": ["/a:/same", "/b:/same"]})
     job = endpoint.run({})
     wait_for(lambda: "kubernetes.refused" in kube.scheduler_log(), 20, "a refusal")
     assert "volumeMounts[2].mountPath" in kube.scheduler_log()
+    wait_for(lambda: endpoint.status(job).get("reason") == "NO_CAPACITY", 20, "NO_CAPACITY")
     kube.endpoint(handler={"image": IMAGE})
     assert endpoint.wait(job)["status"] == "COMPLETED"

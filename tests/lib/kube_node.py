@@ -291,6 +291,7 @@ class Cluster(Kubelet):
     def __init__(self, *args, gpus=0, knows_cost=True, **options):
         self.knows_cost = knows_cost
         self.gpus, self.given, self.lock = gpus, {}, threading.Lock()
+        self.refusal = None  # why no pod is made
         self.numbers = {}  # of each Deployment's ReplicaSet: (number, since when it should have another)
         self.deleted_by_controller = []
         super().__init__(*args, **options)
@@ -352,13 +353,17 @@ class Cluster(Kubelet):
         for pod in first[:max(len(pods) - replicas, 0)]:
             self.deleted_by_controller.append(pod["metadata"]["name"])
             self.objects.delete("pods", pod["metadata"]["name"], {})
-        for _ in range(replicas - len(pods)):
+        refusal = self.refusal if replicas > len(pods) else None
+        for _ in range(0 if refusal else replicas - len(pods)):
             template = json.loads(json.dumps(deployment["spec"]["template"]))
             name = "%s-%s-" % (deployment["metadata"]["name"], uuid.uuid4().hex[:10])
             self.objects.create("pods", {
                 "metadata": {**template["metadata"], "generateName": name, "ownerReferences": [
                     {"kind": "Deployment", "uid": deployment["metadata"]["uid"]}]},
                 "spec": template["spec"], "status": {"phase": "Pending"}})
-        if deployment["status"].get("replicas") != replicas:
-            deployment["status"] = {"replicas": replicas}
+        status = {"replicas": replicas, "conditions": [
+            {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": refusal}]
+            if refusal else []}
+        if deployment["status"] != status:
+            deployment["status"] = status
             self.objects.put("deployments", deployment, "MODIFIED")

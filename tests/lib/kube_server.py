@@ -26,7 +26,7 @@ from transitions import wait_for
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 ROOTS = {"v1": "/api/v1", **{kind: "/apis/" + kind for kind, _ in KINDS.values() if "/" in kind}}
-CONTROLLERS = "deployment,replicaset,garbagecollector,serviceaccount,serviceaccount-token,namespace"
+CONTROLLERS = "deployment,replicaset,garbagecollector,serviceaccount,serviceaccount-token,namespace,resourcequota"
 NODE = "node-0"
 ACCOUNT = "millrace-scheduler"
 MERGE = "application/merge-patch+json"

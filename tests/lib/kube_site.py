@@ -75,6 +75,10 @@ class Site:
     def scheduler_log(self):
         return self.up.log("scheduler-0")
 
+    def refuse_pods(self, is_refused):
+        """As by a quota that is used up."""
+        self.cluster.refusal = 'pods "x" is forbidden: exceeded quota: none' if is_refused else None
+
     def show(self):
         for path in sorted(self.cluster.folder.glob("*.log")):
             print("---", path.name)
@@ -99,6 +103,14 @@ class RealSite(Site):
     def kubelet(self, folder, images, config, host_env, gpus=0, knows_cost=None):
         self.api.servers.set_cards(gpus)
         return Kubelet(self.api, folder, self.up.build, images, config, host_env)
+
+    def refuse_pods(self, is_refused):
+        path, servers = "/api/v1/namespaces/%s/resourcequotas" % self.api.namespace, self.api.servers
+        if not is_refused:
+            servers.ask("DELETE", path + "/none")
+            return
+        servers.ask("POST", path, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+        wait_for(lambda: "used" in servers.ask("GET", path + "/none").get("status", {}), 20, "the quota")
 
     def stop(self):
         self.show()

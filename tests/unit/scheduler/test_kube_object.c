@@ -61,6 +61,21 @@ static void a_pod_is_ready_when_its_condition_says_so(void **state)
     assert_false(read("{\"status\":{\"phase\":\"Running\"}}")->is_ready);
 }
 
+static void a_deployment_says_why_it_has_no_pods(void **state)
+{
+    (void)state;
+    cJSON *object = cJSON_Parse("{\"status\":{\"conditions\":[" CONDITION(
+        "Available",
+        "True") ","
+                "{\"type\":\"ReplicaFailure\",\"status\":\"True\",\"message\":\"quota\"}]}}");
+    assert_true(slice_is(kube_object_failure(object), "quota"));
+    cJSON_Delete(object);
+    object =
+        cJSON_Parse("{\"status\":{\"conditions\":[" CONDITION("ReplicaFailure", "False") "]}}");
+    assert_int_equal(kube_object_failure(object).len, 0);
+    cJSON_Delete(object);
+}
+
 #define UNSCHEDULABLE(message)                                                                 \
     "{\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":" \
     "\"Unschedulable\",\"message\":\"" message "\"}]}}"
@@ -108,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(garbage_is_a_pod_without_anything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pod_that_is_deleted_or_over_leaves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deployment_says_why_it_has_no_pods, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pod_is_ready_when_its_condition_says_so, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(no_room_differs_from_no_such_card, set_up, tear_down),

@@ -259,7 +259,8 @@ class Kubelet:
 
     def round(self):
         for pod in self.objects.all("pods"):
-            self.start(pod)
+            if "initContainers" in pod["spec"]:  # the driver's
+                self.start(pod)
 
     def start(self, pod):
         name = pod["metadata"]["name"]

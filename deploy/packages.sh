@@ -27,8 +27,10 @@ packages_list() {
         run) printf '%s\n' redis-server python3 python3-venv ca-certificates ;;
         test)
             printf '%s\n' libcmocka-dev clang clang-format lua-check curl iproute2 openssl procps podman crun \
-                docker-compose \
+                docker-compose systemd \
                 "$(packages_by_version libclang-rt-14-dev libclang-rt-dev)"
+            # The one of Debian 12 is too old for deploy/k8s: its tests are skipped without another.
+            packages_by_version '' kubernetes-client | grep . || true
             ;;
         *)
             printf 'packages: there is no group %s; there are: build run test\n' "$group" >&2
@@ -38,12 +40,12 @@ packages_list() {
     done
 }
 
-# A Redis or Valkey from elsewhere is as good as the package.
+# A Redis, Valkey or kubectl from elsewhere is as good as the package.
 packages_is_there() {
-    if [ "$1" = redis-server ] && { command -v redis-server || command -v valkey-server; } \
-        >/dev/null; then
-        return 0
-    fi
+    case $1 in
+    redis-server) { command -v redis-server || command -v valkey-server; } >/dev/null && return 0 ;;
+    kubernetes-client) command -v kubectl >/dev/null && return 0 ;;
+    esac
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 

@@ -28,12 +28,14 @@ void cluster_put_options(struct cluster_settings *settings, struct config_option
          .kind = CONFIG_STRING,
          .target = &settings->api.token_file,
          .argument = "FILE",
-         .help = "bearer token, read again while it runs (default: the service account's)"},
+         .help = "bearer token, read again while it runs (default: the service account's, unless "
+                 "--kubernetes-url is given)"},
         {.name = "kubernetes-ca",
          .kind = CONFIG_STRING,
          .target = &settings->api.ca_file,
          .argument = "FILE",
-         .help = "certificates to trust (default: the service account's)"},
+         .help = "certificates to trust (default: the service account's, unless --kubernetes-url "
+                 "is given)"},
         {.name = "kubernetes-namespace",
          .kind = CONFIG_STRING,
          .target = &settings->api.space,

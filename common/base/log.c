@@ -9,7 +9,7 @@
 #include "base/clock.h"
 
 #define LINE_MAX_BYTES 4096
-#define QUOTE_MAX 120
+#define QUOTE_MAX 400 /* what servers say has its point at the end */
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const level_colours[] = {"\033[2m", "", "\033[33m", "\033[31m"};
@@ -81,7 +81,7 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
 
 const char *log_quote(struct slice text)
 {
-    static char ring[4][QUOTE_MAX + 8];
+    static char ring[4][2 * QUOTE_MAX + 8];
     static unsigned next;
     char *out = ring[next++ % COUNT_OF(ring)];
     size_t len = text.len > QUOTE_MAX ? QUOTE_MAX : text.len;
@@ -89,7 +89,10 @@ const char *log_quote(struct slice text)
     out[at++] = '"';
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        out[at++] = c < 0x20 || c == 0x7f || c == '"' ? '?' : (char)c;
+        if (c == '"' || c == '\\') {
+            out[at++] = '\\';
+        }
+        out[at++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
     }
     if (len < text.len) {
         memcpy(out + at, "...", 3);

@@ -21,8 +21,8 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
 #define log_warn(...) log_write(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 
-/* Text of a peer made safe for one log value: quoted, control bytes as '?', cut at 120 bytes.
- * Returns a static buffer, one of four that are used in turn. */
+/* Text of a peer made safe for one log value: quoted, a backslash before quotes and backslashes,
+ * control bytes as '?', cut at 400 bytes. Returns a static buffer, one of four used in turn. */
 const char *log_quote(struct slice text);
 
 #endif

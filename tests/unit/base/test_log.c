@@ -119,19 +119,20 @@ static void levels_have_names(void **state)
 static void quoted_text_cannot_break_the_line(void **state)
 {
     (void)state;
-    assert_string_equal(log_quote(SLICE("a\nb\"c\x1b\x7f\0d")), "\"a?b?c???d\"");
+    assert_string_equal(log_quote(SLICE("a\nb\"c\x1b\x7f\0d")), "\"a?b\\\"c???d\"");
+    assert_string_equal(log_quote(SLICE("C:\\x\"")), "\"C:\\\\x\\\"\"");
     assert_string_equal(log_quote(SLICE_NONE), "\"\"");
 }
 
-static void quoted_text_is_cut_at_120_bytes(void **state)
+static void quoted_text_is_cut_at_400_bytes(void **state)
 {
     (void)state;
-    char text[121];
+    char text[401];
     memset(text, 'a', sizeof(text));
-    assert_int_equal(strlen(log_quote((struct slice){text, 120})), 122);
-    const char *cut = log_quote((struct slice){text, 121});
-    assert_int_equal(strlen(cut), 125);
-    assert_string_equal(cut + 121, "...\"");
+    assert_int_equal(strlen(log_quote((struct slice){text, 400})), 402);
+    const char *cut = log_quote((struct slice){text, 401});
+    assert_int_equal(strlen(cut), 405);
+    assert_string_equal(cut + 401, "...\"");
 }
 
 static void four_quotes_live_at_once(void **state)
@@ -154,7 +155,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_overlong_head_is_cut_and_still_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(levels_have_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(quoted_text_cannot_break_the_line, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(quoted_text_is_cut_at_120_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(quoted_text_is_cut_at_400_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(four_quotes_live_at_once, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

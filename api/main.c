@@ -125,6 +125,12 @@ static void on_head(struct http_request *request, void *arg)
     op_begin(request, arg);
 }
 
+static void on_body(struct http_request *request, size_t bytes, void *arg)
+{
+    (void)arg;
+    (void)op_body_fits(request->op, bytes);
+}
+
 static void on_request(struct http_request *request, void *arg)
 {
     struct node *node = arg;
@@ -282,7 +288,8 @@ static void hooks_start(struct node *node, const struct settings *settings)
 
 static void program_start(struct program *program, const struct settings *settings)
 {
-    static const struct http_handlers handlers = {on_head, on_request, on_refused};
+    static const struct http_handlers handlers = {
+        .on_head = on_head, .on_body = on_body, .on_request = on_request, .on_refused = on_refused};
     struct node *node = &program->node;
     node->loop = loop_new();
     heavy_init(&node->heavy, node->loop);

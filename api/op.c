@@ -26,6 +26,23 @@ static void op_authorize(struct op *op);
 static void op_limit(struct op *op);
 static void op_accept(struct op *op);
 
+bool op_body_fits(struct op *op, size_t bytes)
+{
+    struct bodies *bodies = &op->node->bodies;
+    op_body_over(op);
+    size_t weight = bodies_weight(bytes);
+    if (!bodies_have_room(bodies, bodies->used, weight)) {
+        struct buf problem = BUF_INIT;
+        bodies_put_problem(bodies, &problem);
+        AUTO_STR text = buf_take_str(&problem);
+        op_reply_error(op, ERR_NO_ROOM, text);
+        return false;
+    }
+    op->body_weight = weight;
+    bodies->used += weight;
+    return true;
+}
+
 void op_body_over(struct op *op)
 {
     op->node->bodies.used -= op->body_weight;
@@ -260,18 +277,10 @@ static void op_accept(struct op *op)
         op_reply_error(op, ERR_TOO_LARGE, detail);
         return;
     }
-    struct bodies *bodies = &op->node->bodies;
-    size_t weight = bodies_weight(op->request, max);
-    if (!bodies_have_room(bodies, bodies->used, weight)) {
-        struct buf problem = BUF_INIT;
-        bodies_put_problem(bodies, &problem);
-        AUTO_STR text = buf_take_str(&problem);
-        op_reply_error(op, ERR_NO_ROOM, text);
-        return;
+    int64_t announced = op->request->content_length;
+    if (op_body_fits(op, announced > 0 ? (size_t)announced : 0)) {
+        http_accept(op->request, max);
     }
-    op->body_weight = weight;
-    bodies->used += weight;
-    http_accept(op->request, max);
 }
 
 /* ---- the ends ---- */

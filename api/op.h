@@ -71,6 +71,9 @@ struct op {
 };
 
 void op_begin(struct http_request *request, struct node *node);
+/* Counts a body of that many bytes, before they are read or as they come; false: there is no room,
+ * and the operation has ended with 503. */
+bool op_body_fits(struct op *op, size_t bytes);
 /* The memory of the body is free: others may come. The end of the operation says it too. */
 void op_body_over(struct op *op);
 /* Ends the operation. */

@@ -93,7 +93,8 @@ void intake_begin(struct agent *agent, struct http_request *request, size_t body
     receipt->agent = agent;
     receipt->request = request;
     receipt->body_max = body_max;
-    receipt->weight = bodies_weight(request, body_max);
+    receipt->weight =
+        bodies_weight(request->content_length > 0 ? (size_t)request->content_length : 0);
     receipt->began_ms = loop_now_ms(agent->loop);
     list_init(&receipt->link);
     request->op = receipt;
@@ -105,6 +106,15 @@ void intake_begin(struct agent *agent, struct http_request *request, size_t body
     log_debug("post.waits", "bytes=%zu used=%zu", receipt->weight, used(agent));
     list_push(&intake->waiting, &receipt->link);
     look_again(agent);
+}
+
+void intake_grew(struct http_request *request, size_t bytes)
+{
+    struct receipt *receipt = request->op;
+    struct bodies *bodies = &receipt->agent->intake.bodies;
+    bodies->used -= receipt->weight;
+    receipt->weight = bodies_weight(bytes);
+    bodies->used += receipt->weight;
 }
 
 void intake_over(struct http_request *request)

@@ -7,6 +7,8 @@
 
 #include "base/list.h"
 #include "net/bodies.h"
+#include "net/http.h"
+#include "net/loop.h"
 
 struct agent;
 struct intake {
@@ -21,6 +23,8 @@ void intake_done(struct intake *intake); /* no request may be left */
 /* Accepts the request, later perhaps; after a minute without room it is answered 503. Its op and
  * on_gone are taken until intake_over(). */
 void intake_begin(struct agent *agent, struct http_request *request, size_t body_max);
+/* So much of a body without an announced length has come: it is read on, others wait for it. */
+void intake_grew(struct http_request *request, size_t bytes);
 /* The body has come, and its reader counts what it keeps. */
 void intake_over(struct http_request *request);
 /* Is there room for what comes in pieces, from servers that can be told to wait? */

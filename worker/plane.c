@@ -179,6 +179,14 @@ static void on_head(struct http_request *request, void *arg)
     }
 }
 
+static void on_body(struct http_request *request, size_t bytes, void *arg)
+{
+    (void)arg;
+    if (request->method == HTTP_POST) {
+        intake_grew(request, bytes);
+    }
+}
+
 static void on_request(struct http_request *request, void *arg)
 {
     const struct plane *plane = arg;
@@ -202,7 +210,8 @@ static void on_request(struct http_request *request, void *arg)
 
 enum err plane_new(struct agent *agent, struct plane **ret_plane)
 {
-    static const struct http_handlers handlers = {.on_head = on_head, .on_request = on_request};
+    static const struct http_handlers handlers = {
+        .on_head = on_head, .on_body = on_body, .on_request = on_request};
     /* Handlers keep connections for as long as they like; results may come slowly. */
     static const struct http_config config = {.idle_ms = 3600000, .body_ms = 300000};
     struct plane *plane = xcalloc(1, sizeof(*plane));

@@ -16,13 +16,9 @@ struct config_option bodies_option(int64_t *target)
     };
 }
 
-size_t bodies_weight(const struct http_request *request, size_t body_max)
+size_t bodies_weight(size_t bytes)
 {
-    bool is_chunked = http_header(request, "transfer-encoding").len > 0;
-    size_t len = is_chunked                    ? body_max
-                 : request->content_length > 0 ? (size_t)request->content_length
-                                               : 0;
-    return len > BODIES_SMALL ? len : 0;
+    return bytes > BODIES_SMALL ? bytes : 0;
 }
 
 bool bodies_have_room(const struct bodies *bodies, size_t used, size_t weight)

@@ -40,7 +40,7 @@ static void on_request(struct http_request *request, void *arg)
 enum err exporter_new(struct loop *loop, const char *address, exporter_fn fn, void *arg,
                       struct exporter **ret_exporter)
 {
-    static const struct http_handlers handlers = {on_head, on_request, NULL};
+    static const struct http_handlers handlers = {.on_head = on_head, .on_request = on_request};
     char host[256];
     int port;
     enum err err = config_split_host_port(address, host, sizeof(host), &port);

@@ -63,6 +63,9 @@ struct http_request {
 
 struct http_handlers {
     void (*on_head)(struct http_request *request, void *arg);
+    /* Optional: of a body whose length was not announced so many bytes are here. An answer given
+     * in here ends it. */
+    void (*on_body)(struct http_request *request, size_t bytes, void *arg);
     void (*on_request)(struct http_request *request, void *arg);
     /* A request that was refused below the owner (bad syntax, limits, deadlines): writes the body
      * of the answer, e.g. as JSON, into out. NULL: plain text. */

@@ -143,6 +143,16 @@ static void end_body(struct http_conn *conn)
     conn->server->handlers.on_request(&conn->request, conn->server->arg);
 }
 
+/* False when the owner has answered. */
+static bool tell_of_body(struct http_conn *conn)
+{
+    const struct http_handlers *handlers = &conn->server->handlers;
+    if (conn->is_chunked && handlers->on_body != NULL) {
+        handlers->on_body(&conn->request, conn->body.len, conn->server->arg);
+    }
+    return conn->state == HTTP_READ_BODY;
+}
+
 static bool step_body(struct http_conn *conn, struct slice *in)
 {
     bool is_complete = false;
@@ -151,6 +161,9 @@ static bool step_body(struct http_conn *conn, struct slice *in)
     if (err != ERR_OK) {
         const char *detail = conn->chunks.detail;
         http_refuse(conn, err, detail ? detail : "the request body is too large");
+        return true;
+    }
+    if (!tell_of_body(conn)) {
         return true;
     }
     if (is_complete) {

@@ -73,12 +73,11 @@ def answer_of(client):
     return reply, json.loads(reply.read())
 
 
-@pytest.mark.parametrize("framing", [None, "Transfer-Encoding: chunked"])
-def test_bodies_beyond_the_room_for_them_are_told_to_come_again(fresh_up, framing):
+def test_bodies_beyond_the_room_for_them_are_told_to_come_again(fresh_up):
     up = fresh_up("--agents", "0", env={"MILLRACE_BODIES_MAX_MB": "50"})
     parked = up.apply(document("parked", {"command": ["true"]}, workersMax=0,
                                payload={"runBytes": 30 * MIB}))
-    with announce(up, parked, 30, framing) as first:
+    with announce(up, parked, 30) as first:
         def is_full():
             with announce(up, parked, 30) as second:
                 second.settimeout(0.5)  # one that has room is not answered
@@ -98,3 +97,40 @@ def test_bodies_beyond_the_room_for_them_are_told_to_come_again(fresh_up, framin
                                timeout=60).status_code == 200
     wait_for(fits, 20, "room again")
     assert fits() and fits()  # each gives its room back
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+def test_bodies_without_a_length_count_as_they_grow(fresh_up):
+    up = fresh_up("--agents", "0", env={"MILLRACE_BODIES_MAX_MB": "50"})
+    parked = up.apply(document("parked", {"command": ["true"]}, workersMax=0,
+                               payload={"runBytes": 30 * MIB}))
+    many = [announce(up, parked, 0, CHUNKED) for _ in range(20)]
+    try:
+        for client in many:
+            client.sendall(b"c\r\n{\"input\": 1}\r\n0\r\n\r\n")
+        assert {answer_of(client)[0].status for client in many} == {200}, "small ones cost nothing"
+        large = many[:2]
+        answers = [grow(up, parked, client, 28 * MIB) for client in large]
+        assert answers[0] is None, "it has room"
+        reply, body = answers[1]
+        assert reply.status == 503 and "--bodies-max-mb" in body["error"]
+    finally:
+        for client in many:
+            client.close()
+
+
+def grow(up, endpoint, client, size):
+    """Sends that much of a chunked body, without its end; the answer, None when there is none."""
+    client.sendall(("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n%s\r\n\r\n" % (
+        endpoint.path("run"), up.key, CHUNKED)).encode())
+    try:
+        client.sendall(b"%x\r\n" % size + b"x" * size + b"\r\n")
+    except OSError:
+        pass  # it was answered and closed meanwhile
+    client.settimeout(1)
+    try:
+        return answer_of(client)
+    except TimeoutError:
+        return None

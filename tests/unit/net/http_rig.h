@@ -256,7 +256,8 @@ static inline void *run_loop(void *arg)
 /* Everything but a socket and the thread. */
 static inline struct rig *new_rig(struct http_config config)
 {
-    static const struct http_handlers handlers = {on_head, on_request, on_refused};
+    static const struct http_handlers handlers = {
+        .on_head = on_head, .on_request = on_request, .on_refused = on_refused};
     struct rig *rig = xcalloc(1, sizeof(*rig));
     rig->config = config;
     list_init(&rig->parked);

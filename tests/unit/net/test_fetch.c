@@ -75,7 +75,8 @@ static void on_refused(enum err err, const char *detail, struct buf *out, void *
 
 static int set_up(void **state)
 {
-    static const struct http_handlers handlers = {on_head, on_request, on_refused};
+    static const struct http_handlers handlers = {
+        .on_head = on_head, .on_request = on_request, .on_refused = on_refused};
     struct fixture *f = xcalloc(1, sizeof(*f));
     *state = f;
     f->loop = loop_new();

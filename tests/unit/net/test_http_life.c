@@ -314,7 +314,7 @@ static void an_adopted_socket_stays_open_in_its_owner(void **state)
 
 static enum err listen_beside(struct rig *rig, bool shares_port, int *ret_port)
 {
-    static const struct http_handlers handlers = {on_head, on_request, NULL};
+    static const struct http_handlers handlers = {.on_head = on_head, .on_request = on_request};
     struct loop *loop = loop_new();
     struct http_server *other =
         http_server_new(loop, &(struct http_config){.shares_port = shares_port}, &handlers, rig);
@@ -336,7 +336,7 @@ static void two_servers_share_a_port_when_both_say_so(void **state)
 static void an_address_that_cannot_be_had_is_an_error(void **state)
 {
     struct rig *rig = *state;
-    static const struct http_handlers handlers = {on_head, on_request, NULL};
+    static const struct http_handlers handlers = {.on_head = on_head, .on_request = on_request};
     struct loop *loop = loop_new();
     struct http_server *other = http_server_new(loop, NULL, &handlers, rig);
     enum err foreign = http_server_listen(other, "192.0.2.1", 0, NULL);

@@ -207,6 +207,11 @@ bool cards_are_well(const struct cards *cards, const int *indexes, size_t count)
     return true;
 }
 
+bool cards_are_of(const struct cards *cards, const int *indexes, size_t count, char *const *types)
+{
+    return gpus_are_of(cards->config.gpus, indexes, count, types);
+}
+
 void cards_put_json(const struct cards *cards, struct buf *out)
 {
     const struct gpus *gpus = cards->config.gpus;

@@ -23,6 +23,8 @@ struct cards *cards_new(struct agent *agent, const struct cards_config *config);
 bool cards_give(struct cards *cards, size_t count, char *const *types, int *ret_indexes);
 void cards_take_back(struct cards *cards, const int *indexes, size_t count);
 bool cards_are_well(const struct cards *cards, const int *indexes, size_t count);
+/* All are of one of the types; NULL or empty: any. */
+bool cards_are_of(const struct cards *cards, const int *indexes, size_t count, char *const *types);
 void cards_put_json(const struct cards *cards, struct buf *out); /* "gpus":[...] and versions */
 void cards_put_metrics(const struct cards *cards, struct buf *out);
 void cards_stop(struct cards *cards); /* no further checks; those that run are ended */

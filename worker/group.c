@@ -108,10 +108,14 @@ static void conf_take(struct group *group, struct slice document, int64_t versio
                   log_quote(buf_slice(&problem)));
         return; /* what runs goes on with the document it has */
     }
-    log_info("endpoint.read", "ep=%s version=%lld", group->ep, (long long)version);
+    log_info("endpoint.read", "ep=%s version=%lld release=%012llx", group->ep, (long long)version,
+             (unsigned long long)endpoint->release);
     endpoint->version = version;
     endpoint_free(group->endpoint);
     group->endpoint = steal(endpoint);
+    list_each (at, &group->slots) {
+        slot_note_document(container_of(at, struct slot, link));
+    }
 }
 
 static void conf_read(struct store_call *call, enum err err, const struct reply *reply)
@@ -179,11 +183,13 @@ static struct slot *cheapest(const struct group *group)
     return best;
 }
 
-/* It has an old document, or a card that has fallen ill. */
+/* Its process is not what the document asks for, or has a card that has fallen ill or is of a type
+ * no longer wanted. */
 static bool is_outdated(const struct slot *slot)
 {
-    return slot->version != slot->group->endpoint->version ||
-           !cards_are_well(slot->group->agent->cards, slot->cards, slot->card_count);
+    const struct cards *cards = slot->group->agent->cards;
+    return !slot_is_current(slot) || !cards_are_well(cards, slot->cards, slot->card_count) ||
+           !cards_are_of(cards, slot->cards, slot->card_count, slot->group->endpoint->gpu_types);
 }
 
 /* A pod keeps its image: it is the scheduler that replaces it. */
@@ -218,7 +224,7 @@ static bool revive_one(struct group *group)
 {
     list_each (at, &group->slots) {
         struct slot *slot = container_of(at, struct slot, link);
-        if (slot->version == group->endpoint->version && slot_revive(slot)) {
+        if (slot_is_current(slot) && slot_revive(slot)) {
             return true;
         }
     }

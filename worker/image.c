@@ -38,10 +38,16 @@ void image_find(struct image_search *search, struct agent *agent, const struct e
     search->ep = xstrdup(endpoint->id);
     search->reference = xstrdup(endpoint->image.name);
     search->version = endpoint->version;
+    search->release = endpoint->release;
     list_init(&search->pull.link);
     list_init(&search->runtime.link);
     search->pull.on_line = search->on_line;
     runtime_want(agent->runtime, &search->runtime, image_ready);
+}
+
+void image_note_version(struct image_search *search, int64_t version)
+{
+    search->version = version;
 }
 
 void image_cancel(struct image_search *search)
@@ -75,8 +81,9 @@ static void image_ready(struct runtime_wait *wait, struct slice problem)
 /* Asks for it, with a proposal once there is one. */
 static void image_ask(struct image_search *search)
 {
-    queue_pin(search->agent->store, &search->pin_call, slice_of(search->ep), search->version,
-              slice_of(search->proposal), image_asked);
+    queue_pin(search->agent->store, &search->pin_call, slice_of(search->ep),
+              &(struct pin_args){search->version, search->release, slice_of(search->proposal)},
+              image_asked);
 }
 
 static void ask_again(struct timer *timer)
@@ -84,8 +91,8 @@ static void ask_again(struct timer *timer)
     image_ask(container_of(timer, struct image_search, retry));
 }
 
-/* Without an answer, or when the document has changed, what wants the image is ended by others;
- * until then it waits. */
+/* Without an answer, or when the document has changed, it asks again: either the group reads the
+ * document, too, or what wants the image is ended by others. */
 static void image_asked(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct image_search *search = container_of(call, struct image_search, pin_call);
@@ -154,9 +161,9 @@ static void image_fetched(struct pull_wait *wait, const struct pull_result *resu
         return;
     }
     AUTO_STR text = is_local(search->pin)
-                        ? xasprintf("version %lld runs image %s, which was only local where it "
+                        ? xasprintf("the endpoint runs image %s, which was only local where it "
                                     "started first; bring it here, or name one of a registry",
-                                    (long long)search->version, search->pin + 3)
+                                    search->pin + 3)
                         : slice_dup(result->problem);
     image_finish(search, NULL, slice_of(text));
 }

@@ -1,4 +1,4 @@
-/* Which image a worker runs: the same for all workers of one version of the document, whatever its
+/* Which image a worker runs: the same for all workers of one release of the document, whatever its
  * tag comes to mean meanwhile. */
 #ifndef WORKER_IMAGE_H
 #define WORKER_IMAGE_H
@@ -19,8 +19,8 @@ struct image_search {
     struct pull_wait pull;
     /* private */
     struct agent *agent;
-    char *ep, *reference; /* owned */
-    int64_t version;
+    char *ep, *reference;     /* owned */
+    int64_t version, release; /* of the document */
     struct runtime_wait runtime;
     struct store_call pin_call;
     struct timer retry;
@@ -31,6 +31,8 @@ struct image_search {
 
 /* Calls back once, later. */
 void image_find(struct image_search *search, struct agent *agent, const struct endpoint *endpoint);
+/* The document has another version with the same release; harmless when none is under way. */
+void image_note_version(struct image_search *search, int64_t version);
 void image_cancel(struct image_search *search); /* no callback any more; harmless when repeated */
 
 #endif

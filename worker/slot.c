@@ -136,6 +136,7 @@ static void slot_launch(struct slot *slot)
     slot->has_worked = false;
     slot->is_overdue = false;
     slot->has_pinged = slot->lists_jobs = false;
+    slot->release = slot->group->endpoint->release;
     slot->version = slot->group->endpoint->version;
     slot->polled_ms = 0;
     free(steal(slot->image_id));
@@ -143,6 +144,25 @@ static void slot_launch(struct slot *slot)
         slot_pull(slot);
     } else {
         slot_start(slot);
+    }
+}
+
+bool slot_is_current(const struct slot *slot)
+{
+    const struct endpoint *endpoint = slot->group->endpoint;
+    return endpoint != NULL && endpoint->release == slot->release;
+}
+
+void slot_note_document(struct slot *slot)
+{
+    if (slot_is_current(slot)) {
+        slot->version = slot->group->endpoint->version;
+        image_note_version(&slot->image, slot->version);
+        if (slot->server != NULL) { /* its concurrency may be another */
+            slot->most_jobs = 0;
+            server_feed(slot->server);
+        }
+        report_change(slot->group);
     }
 }
 
@@ -175,7 +195,7 @@ static void slot_pulled(struct image_search *search, const char *id, struct slic
     struct slot *slot = container_of(search, struct slot, image);
     const struct endpoint *endpoint = slot->group->endpoint;
     move(slot, SLOT_RESTING);
-    if (endpoint == NULL || endpoint->version != slot->version) {
+    if (!slot_is_current(slot)) {
         agent_converge(slot->group->agent); /* which begins it anew */
     } else if (id == NULL) {
         scribe_note(slot, problem);
@@ -209,8 +229,9 @@ static void slot_start(struct slot *slot)
     if (process_is_up(slot->process)) {
         timer_start(loop_of(slot), &slot->timer, FIRST_TAKE_MS, slot_overdue);
     }
-    log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld", slot->group->ep, slot->worker,
-             (int)process_pid(slot->process), (long long)slot->version);
+    log_info("worker.start", "ep=%s worker=%s pid=%d version=%lld release=%012llx", slot->group->ep,
+             slot->worker, (int)process_pid(slot->process), (long long)slot->version,
+             (unsigned long long)slot->release);
 }
 
 static void slot_not_started(struct slot *slot, struct slice problem)
@@ -333,7 +354,7 @@ void slot_drain(struct slot *slot, enum slot_fate fate)
         timer_stop(&slot->timer);
         slot->waits_for_cards = false;
         if (fate == FATE_REPLACE) {
-            slot->crashes = 0; /* a new document deserves a new try */
+            slot->crashes = 0; /* a new release deserves a new try */
             slot_launch(slot);
         } else {
             slot_leave(slot);
@@ -532,7 +553,7 @@ static void slot_rested(struct timer *timer)
     struct slot *slot = container_of(timer, struct slot, timer);
     if (slot->group->endpoint == NULL || slot->group->agent->is_stopping) {
         slot_leave(slot);
-    } else if (slot->waits_for_cards && slot->version == slot->group->endpoint->version) {
+    } else if (slot->waits_for_cards && slot_is_current(slot)) {
         slot_start(slot);
     } else {
         slot_launch(slot);

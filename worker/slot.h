@@ -48,7 +48,8 @@ struct slot {
     uint64_t born_ms;          /* its process started */
     uint64_t polled_ms;        /* and asked for its first job; 0: not yet */
     size_t most_jobs;          /* it was seen to take at once; see report.c */
-    int64_t version;           /* of the document it was started with */
+    int64_t release;           /* of the document it was started with */
+    int64_t version;           /* of the newest document that has this release */
     unsigned crashes;          /* in a row */
     struct store_call crash_call, proof_call;
     bool is_unhealthy; /* said so by a ping, or it fails while its siblings do not */
@@ -70,6 +71,10 @@ struct slot {
 
 /* Starts a process in a new slot of the group. */
 void slot_new(struct group *group);
+/* The group has another document: when its release is the slot's, the slot works by that one. */
+void slot_note_document(struct slot *slot);
+/* Its process, or the start of one, is what the group's document asks for. */
+bool slot_is_current(const struct slot *slot);
 /* Its handler asked for a job. */
 void slot_polled(struct slot *slot);
 /* Its process runs only now; its container had to be fetched and started first. */

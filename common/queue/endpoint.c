@@ -430,6 +430,7 @@ enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struc
         endpoint->name = endpoint->name ? endpoint->name : xstrdup(endpoint->id);
         endpoint->document = slice_dup(json);
         settle(endpoint);
+        endpoint->release = endpoint_release(endpoint);
         *ret_endpoint = steal(endpoint);
     }
     return err;

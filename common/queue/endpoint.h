@@ -9,6 +9,7 @@
 
 #define ENDPOINT_DOCUMENT_MAX 65536
 #define WEBHOOK_SECRET_MIN 16 /* bytes of the key */
+#define ENDPOINT_SHM_DEFAULT (INT64_C(1) << 30)
 
 enum endpoint_type { ENDPOINT_QUEUE, ENDPOINT_LOAD_BALANCER };
 enum endpoint_scaler { SCALER_QUEUE_DELAY, SCALER_REQUEST_COUNT };
@@ -89,6 +90,7 @@ struct endpoint {
     struct endpoint_env *env;
     size_t env_count;
     int64_t version; /* set by the reader of mr:{ep}:conf, 0 when parsed */
+    int64_t release; /* of the handler process, see endpoint_release.c: 1..2^48-1 */
     char *document;  /* the text it was parsed from */
 };
 

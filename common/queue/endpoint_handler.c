@@ -6,7 +6,6 @@
 #define ENV_MAX 256
 #define SERVER_CONCURRENCY 8
 #define IMAGE_NAME_MAX 512
-#define SHM_DEFAULT (INT64_C(1) << 30)
 #define SHM_MAX (INT64_C(1) << 40)
 
 static enum err read_command(struct reader *reader, const cJSON *value)
@@ -194,7 +193,7 @@ static enum err settle_image(struct reader *reader, const cJSON *value)
     endpoint->handler = HANDLER_IMAGE;
     endpoint->image.command = steal(endpoint->command);
     endpoint->image.shm_bytes =
-        endpoint->image.shm_bytes != 0 ? endpoint->image.shm_bytes : SHM_DEFAULT;
+        endpoint->image.shm_bytes != 0 ? endpoint->image.shm_bytes : ENDPOINT_SHM_DEFAULT;
     return ERR_OK;
 }
 

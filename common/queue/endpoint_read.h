@@ -36,6 +36,8 @@ bool reader_is_text(const cJSON *value, size_t max);
 
 enum err endpoint_read_handler(struct reader *reader, const cJSON *value);
 enum err endpoint_read_labels(struct reader *reader, const cJSON *value);
+/* Of a document that was read: what endpoint.release shall be. */
+int64_t endpoint_release(const struct endpoint *endpoint);
 enum err endpoint_read_webhook_secret(struct reader *reader, const cJSON *value);
 
 #endif

@@ -197,7 +197,7 @@ struct worker_report {
     struct slice state; /* "pulling", "initializing", "idle", "running", "unhealthy"; empty: gone */
     int64_t held;
     int64_t age_ms;   /* since the state began; of a running one: since it took its oldest job */
-    int64_t version;  /* of the endpoint document it was started with */
+    int64_t version;  /* of the newest document that it is the handler of */
     int64_t slots;    /* jobs it takes at once, 0: not known */
     int64_t start_ms; /* from the start of its process to its first poll, 0: none yet */
     int64_t ready_age_ms; /* since its first poll, -1: none yet */
@@ -217,10 +217,14 @@ void queue_crashed(struct store *store, struct store_call *call, struct slice ep
 /* A process of this version has taken its first job. */
 void queue_proven(struct store *store, struct store_call *call, struct slice ep, int64_t version,
                   store_fn fn);
-/* image: what this agent would run, empty to ask. Reply: what that version runs everywhere, empty
- * when nobody has said yet, nil when the document has another version. */
-void queue_pin(struct store *store, struct store_call *call, struct slice ep, int64_t version,
-               struct slice image, store_fn fn);
+/* Reply: what that release runs everywhere, empty when nobody has said yet, nil when the document
+ * has another version. */
+struct pin_args {
+    int64_t version, release; /* of the document that this agent has */
+    struct slice image;       /* what it would run, empty to ask */
+};
+void queue_pin(struct store *store, struct store_call *call, struct slice ep,
+               const struct pin_args *args, store_fn fn);
 /* description: JSON; answered_ms: what the last beat's answer said, 0: none.
  * Reply: {now ms, ms of writes lost, epoch, endpoint id, wanted ...}. */
 #define BEAT_WISHES 3 /* index of the first endpoint */

@@ -29,7 +29,7 @@ struct endpoint_view {
 struct worker_view {
     struct slice id, state, agent;
     int64_t held, since_ms; /* epoch */
-    int64_t version;        /* of the document it was started with */
+    int64_t version;        /* of the newest document that it is the handler of */
 };
 enum describe_what { DESCRIBE_DOCUMENT, DESCRIBE_WORKERS };
 void queue_describe(struct store *store, struct store_call *call, struct slice ep,

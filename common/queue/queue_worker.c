@@ -282,10 +282,11 @@ void queue_proven(struct store *store, struct store_call *call, struct slice ep,
     store_eval(store, call, SCRIPT_PROVEN, ep, (const struct slice[]){NUMBER(version)}, 1, fn);
 }
 
-void queue_pin(struct store *store, struct store_call *call, struct slice ep, int64_t version,
-               struct slice image, store_fn fn)
+void queue_pin(struct store *store, struct store_call *call, struct slice ep,
+               const struct pin_args *args, store_fn fn)
 {
-    store_eval(store, call, SCRIPT_PIN, ep, (const struct slice[]){NUMBER(version), image}, 2, fn);
+    const struct slice argv[] = {NUMBER(args->version), NUMBER(args->release), args->image};
+    store_eval(store, call, SCRIPT_PIN, ep, argv, COUNT_OF(argv), fn);
 }
 
 void queue_beat(struct store *store, struct store_call *call, struct slice agent,

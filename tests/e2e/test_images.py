@@ -81,7 +81,7 @@ def test_an_image_is_pulled_once_and_runs_jobs(runtime, image):
     assert runtime.calls("pull").count(["pull", NAME]) == 1
 
 
-def test_all_workers_of_a_version_run_what_was_pinned_first(runtime, image):
+def test_all_workers_of_a_release_run_what_was_pinned_first(runtime, image, fake_up):
     name = "registry.test/team/moving:1"
     first = runtime.add("local", name, 3)
     endpoint = image(name, idleTimeout=1)
@@ -90,6 +90,8 @@ def test_all_workers_of_a_version_run_what_was_pinned_first(runtime, image):
     (runtime.folder / "local" / name.replace("/", "+")).unlink()
     runtime.add("local", name, 5)  # the tag has moved; the digest can still be pulled
     pinned = runtime.add("registry", name.replace(":1", ":old"), 3)
+    reply = fake_up.request("PATCH", "/v1/endpoints/" + endpoint.id, json={"retries": 0})
+    assert reply.json()["version"] == 2
     assert endpoint.runsync({"do": "echo"})["status"] == "COMPLETED"
     assert pinned == first
     assert [call[-3] for call in runtime.calls("run") if call[-3] in (first, "5" * 64)] == [first] * 2

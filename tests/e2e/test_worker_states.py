@@ -93,16 +93,16 @@ def test_from_start_to_drain(counted, tmp_path):
     counts.wait(endpoint, idle=1, running=1)
     endpoint.run({})
     counts.wait(endpoint, running=2)
-    # busy ones of a former version drain; they are there, and no lack
+    # busy ones of a former release drain; they are there, and no lack
     settings.update(workersMin=1, workersMax=1)
-    up.apply(document("states", puppet_handler(tmp_path), **settings))
+    up.apply(document("states", dict(puppet_handler(tmp_path), env={"RELEASE": "2"}), **settings))
     wait_for(lambda: Metrics(counts.port)("millrace_workers_wanted", endpoint="states") == 1, 20,
              "the decision")
     counts.wait(endpoint, running=2)
     for worker, take in zip(workers, takes):
         take.join(20)
         worker.done(json.loads(take.answers[0][2])["id"], '{"output": 1}')
-    counts.wait(endpoint, initializing=1)  # of the new version: both have gone
+    counts.wait(endpoint, initializing=1)  # of the new release: both have gone
     processes.wait_gone([int(worker.env["PUPPET_PID"]) for worker in workers])
     assert endpoint.health()["jobs"]["completed"] == 2
 

@@ -158,8 +158,8 @@ class Transitions:
     def crashed(self, said="said", version=1, agent="agent-0", from_outside=False):
         return self.call("crashed", agent, version, said, int(from_outside))
 
-    def pin(self, version, image=""):
-        return self.call("pin", version, image)
+    def pin(self, version, image="", release=77):
+        return self.call("pin", version, release, image)
 
     def proven(self, version=1):
         return self.call("proven", version)

@@ -1,4 +1,4 @@
-"""Which image a version of a document runs: the first proposal stands."""
+"""Which image a release of a document runs: the first proposal stands."""
 
 import pytest
 
@@ -21,11 +21,23 @@ def test_the_first_proposal_stands(queue, version):
     assert queue.pin(version) == ONE
 
 
-def test_another_version_is_pinned_anew(queue, version):
+def test_another_release_is_pinned_anew(queue, version):
     queue.pin(version, ONE)
     later = queue.configure('{"id":"ep","name":"x"}')
-    assert queue.pin(later) == ""
-    assert queue.pin(later, OTHER) == OTHER
+    assert queue.pin(later, release=78) == ""
+    assert queue.pin(later, OTHER, release=78) == OTHER
+
+
+def test_another_version_of_the_same_release_runs_what_is_pinned(queue, version):
+    queue.pin(version, ONE)
+    later = queue.configure('{"id":"ep","name":"x"}')
+    assert queue.pin(later, OTHER) == ONE
+
+
+def test_an_endpoint_made_anew_is_pinned_anew(queue, version):
+    queue.pin(version, ONE)
+    queue.configure("")
+    assert queue.pin(queue.configure('{"id":"ep"}'), OTHER) == OTHER
 
 
 def test_who_comes_with_an_old_version_learns_nothing_and_changes_nothing(queue, version):

@@ -12,13 +12,22 @@ static bool may_be_given(const struct gpu *gpu, size_t count)
            (count == 1 || !gpu_is_slice(gpu));
 }
 
+static bool is_any(char *const *types)
+{
+    return types == NULL || types[0] == NULL;
+}
+
+static bool is_named(const struct gpu *gpu, struct slice type)
+{
+    return slice_eq_nocase(slice_of(gpu->name), type);
+}
+
 /* Free cards of that name; the first `count` of them, or false. */
 static bool find_type(const struct gpus *gpus, struct slice name, size_t count, int *ret_indexes)
 {
     size_t found = 0;
     for (size_t i = 0; i < gpus->count && found < count; i++) {
-        if (may_be_given(&gpus->items[i], count) &&
-            slice_eq_nocase(slice_of(gpus->items[i].name), name)) {
+        if (may_be_given(&gpus->items[i], count) && is_named(&gpus->items[i], name)) {
             ret_indexes[found++] = (int)i;
         }
     }
@@ -37,15 +46,28 @@ static bool find_any(const struct gpus *gpus, size_t count, int *ret_indexes)
 
 bool gpus_give(struct gpus *gpus, size_t count, char *const *types, int *ret_indexes)
 {
-    bool is_any = types == NULL || types[0] == NULL;
-    bool is_found = is_any && find_any(gpus, count, ret_indexes);
-    for (char *const *type = types; !is_any && !is_found && *type != NULL; type++) {
+    bool is_found = is_any(types) && find_any(gpus, count, ret_indexes);
+    for (char *const *type = types; !is_any(types) && !is_found && *type != NULL; type++) {
         is_found = find_type(gpus, slice_of(*type), count, ret_indexes);
     }
     for (size_t i = 0; is_found && i < count; i++) {
         gpus->items[ret_indexes[i]].is_given = true;
     }
     return is_found;
+}
+
+bool gpus_are_of(const struct gpus *gpus, const int *indexes, size_t count, char *const *types)
+{
+    for (size_t i = 0; !is_any(types) && i < count; i++) {
+        char *const *type = types;
+        while (*type != NULL && !is_named(&gpus->items[indexes[i]], slice_of(*type))) {
+            type++;
+        }
+        if (*type == NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void gpus_take_back(struct gpus *gpus, const int *indexes, size_t count)

@@ -36,6 +36,8 @@ const char *gpu_state(const struct gpu *gpu);
  * types: names, NULL-terminated; NULL or empty: any. CUDA shows a process one slice only, so slices
  * are given singly. */
 bool gpus_give(struct gpus *gpus, size_t count, char *const *types, int *ret_indexes);
+/* Each of them is of one of the types; NULL or empty: any. */
+bool gpus_are_of(const struct gpus *gpus, const int *indexes, size_t count, char *const *types);
 void gpus_take_back(struct gpus *gpus, const int *indexes, size_t count);
 /* "GPU-...,GPU-..." */
 void gpus_put_uuids(const struct gpus *gpus, const int *indexes, size_t count, struct buf *out);

@@ -6,6 +6,7 @@
 --          -2 when there is none to delete or to replace, -3 when it has another version.
 -- Invariant: a version never stands for two documents; its counter outlives a delete, so that an
 -- agent sees that an endpoint was made anew. While `gone` is set submit and retry accept nothing.
+-- What a deleted endpoint's tag meant is forgotten: one made anew asks the registry again.
 -- A deleted document stays as `left`, as long as a delivery in the outbox: webhooks are signed with it.
 -- The set of endpoints lives in another slot: the caller adds the id there afterwards.
 local P = KEYS[1]
@@ -18,7 +19,7 @@ elseif document and expected ~= '' and expected ~= tostring(version) then
     return -3
 elseif ARGV[1] == '' then
     redis.call('SET', P .. 'left', document, 'PX', 90000000)
-    redis.call('HDEL', P .. 'conf', 'doc')
+    redis.call('HDEL', P .. 'conf', 'doc', 'pin')
     redis.call('HSET', P .. 'stats', 'gone', 1)
     version = 0
 elseif document and ARGV[2] ~= '1' then

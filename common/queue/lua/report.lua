@@ -1,7 +1,7 @@
 -- report: an agent tells what its handler processes of one endpoint do.
 -- KEYS  1: prefix "mr:{ep}:"
 -- ARGV  1: agent, then eight for each worker: worker id, state ('' when it is gone), jobs held,
---       ms since the state began, version of the endpoint document it was started with,
+--       ms since the state began, version of the newest endpoint document whose release it runs,
 --       jobs it takes at once (0: not known), its cold start ms, ms since its first poll (-1: none yet)
 -- Field value: "state held since version agent slots start ready", since and ready in ms of Redis TIME
 -- (ready 0: not yet).

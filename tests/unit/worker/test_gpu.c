@@ -140,6 +140,21 @@ static void cards_of_one_type_in_the_wanted_order(void **state)
     assert_false(gpus_give(&gpus, 2, NULL, cards)); /* one A is left */
 }
 
+static void cards_are_told_by_their_types(void **state)
+{
+    (void)state;
+    static const struct gpus gpus = {.count = 3, .items = {{.name = "A"}, {.name = "B"}}};
+    char a[] = "a", b[] = "B", c[] = "C";
+    char *both[] = {c, b, a, NULL}, *one[] = {a, NULL}, *none[] = {NULL};
+    const int cards[] = {0, 1};
+    assert_true(gpus_are_of(&gpus, cards, 2, both));
+    assert_true(gpus_are_of(&gpus, cards, 1, one));
+    assert_false(gpus_are_of(&gpus, cards, 2, one));
+    assert_true(gpus_are_of(&gpus, cards, 2, none));
+    assert_true(gpus_are_of(&gpus, cards, 2, NULL));
+    assert_true(gpus_are_of(&gpus, NULL, 0, one));
+}
+
 static void only_cards_that_are_well_are_given(void **state)
 {
     (void)state;
@@ -179,6 +194,7 @@ int main(void)
         cmocka_unit_test(slices_are_given_singly),
         cmocka_unit_test(a_card_is_never_given_twice),
         cmocka_unit_test(cards_of_one_type_in_the_wanted_order),
+        cmocka_unit_test(cards_are_told_by_their_types),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -13,9 +13,9 @@ struct slice kube_object_note(const cJSON *object, const char *kind, const char 
 struct slice kube_object_text(const cJSON *object, const char *group, const char *name);
 int64_t kube_object_number(const cJSON *object, const char *group, const char *name,
                            int64_t otherwise);
-/* Fills all but the name and what the plan writes. */
 /* Why no pods are made for a Deployment (a quota, an admission rule); empty: they are. */
 struct slice kube_object_failure(const cJSON *object);
+/* Fills all but the name and what the plan writes. */
 void kube_object_read_pod(const cJSON *object, struct pod *pod);
 
 #endif

@@ -1,7 +1,7 @@
 /* The pause is 10 s x 2^k, at most 5 min, with k one more than the deaths so far: 160 s after the
  * third, then 300 s. A smaller first step would not keep a handler that can never start below six
- * starts in ten minutes. Whoever has corrected it need not wait: a changed document has no deaths,
- * and applying the same one again is a pardon. */
+ * starts in ten minutes. Whoever has corrected it need not wait: another release has no deaths, and
+ * applying a document with the same one (also with another workersMax) allows one try. */
 #include "breaker.h"
 
 int64_t breaker_pause_ms(int64_t deaths)

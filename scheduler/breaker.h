@@ -19,7 +19,7 @@ enum breaker {
 };
 
 struct breaker_input {
-    int64_t deaths;    /* in a row, of the present document */
+    int64_t deaths;    /* in a row, of the present release */
     int64_t last_ms;   /* when the last one died */
     int64_t ready_ms;  /* when the youngest worker took its first poll; 0: none is there */
     int64_t pardon_ms; /* the owner has applied the document (again); 0: never */

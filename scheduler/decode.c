@@ -141,10 +141,10 @@ bool agent_has_label(const struct agent_value *agent, const char *key, const cha
            slice_is(unquoted(&member), value);
 }
 
-/* The same version of the handler ran there; its image is there; another version ran there. */
-enum warmth { COLD, WARM_OTHER_VERSION, WARM_IMAGE, WARM_SAME };
+/* The same release of the handler ran there; its image is there; another release ran there. */
+enum warmth { COLD, WARM_OTHER_RELEASE, WARM_IMAGE, WARM_SAME };
 
-static enum warmth warmth_of(struct slice entry, struct slice endpoint, int64_t version,
+static enum warmth warmth_of(struct slice entry, struct slice endpoint, int64_t release,
                              const char *image)
 {
     struct slice kind = slice_cut(&entry, ':');
@@ -154,15 +154,15 @@ static enum warmth warmth_of(struct slice entry, struct slice endpoint, int64_t 
     if (!slice_is(kind, "endpoint") || !slice_eq(slice_cut(&entry, '@'), endpoint)) {
         return COLD;
     }
-    return slice_to_i64_or(entry, -1) == version ? WARM_SAME : WARM_OTHER_VERSION;
+    return slice_to_i64_or(entry, -1) == release ? WARM_SAME : WARM_OTHER_RELEASE;
 }
 
-int agent_warmth(const struct agent_value *agent, struct slice endpoint, int64_t version,
+int agent_warmth(const struct agent_value *agent, struct slice endpoint, int64_t release,
                  const char *image)
 {
     enum warmth best = COLD;
     for (size_t i = 0; i < agent->cache_count; i++) {
-        enum warmth warmth = warmth_of(agent->cache[i], endpoint, version, image);
+        enum warmth warmth = warmth_of(agent->cache[i], endpoint, release, image);
         best = warmth > best ? warmth : best;
     }
     return (int)best;

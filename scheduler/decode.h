@@ -54,7 +54,7 @@ enum err decode_agent(struct slice text, struct agent_value *ret_agent);
 bool agent_has_label(const struct agent_value *agent, const char *key, const char *value);
 /* How much of what the endpoint's handler needs to start is at hand there: 0 nothing, more is
  * better. image: NULL without one. */
-int agent_warmth(const struct agent_value *agent, struct slice endpoint, int64_t version,
+int agent_warmth(const struct agent_value *agent, struct slice endpoint, int64_t release,
                  const char *image);
 
 /* "mr:{ID}:" as the scripts publish it; empty when it is not one. */

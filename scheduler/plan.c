@@ -167,7 +167,7 @@ static void note_warmth(struct plan *plan, const struct roster *roster, size_t i
     for (size_t a = 0; a < roster->agents.count; a++) {
         place_cell(&plan->place, index, a)->warmth =
             agent_warmth(&roster_agent_at(roster, a)->value, slice_of(endpoint->item.id),
-                         endpoint->version, endpoint->conf->image.name);
+                         endpoint->conf->release, endpoint->conf->image.name);
     }
 }
 
@@ -241,13 +241,13 @@ static void measure(struct roster *roster, struct roster_endpoint *endpoint)
 static enum breaker breaker_of(const struct roster *roster, struct roster_endpoint *endpoint)
 {
     const struct roster_counts *counts = &endpoint->counts;
-    bool is_of_document = counts->death_version == endpoint->version;
+    bool is_of_release = counts->death_release == endpoint->conf->release;
     endpoint->youngest_ms = 0;
     for (size_t i = 0; i < endpoint->worker_count; i++) {
         int64_t ready_ms = endpoint->workers[i].ready_ms;
         endpoint->youngest_ms = ready_ms > endpoint->youngest_ms ? ready_ms : endpoint->youngest_ms;
     }
-    struct breaker_input input = {.deaths = is_of_document ? counts->deaths : 0,
+    struct breaker_input input = {.deaths = is_of_release ? counts->deaths : 0,
                                   .last_ms = counts->death_ms,
                                   .ready_ms = endpoint->youngest_ms,
                                   .pardon_ms = endpoint->pardon_ms,

@@ -30,7 +30,7 @@ struct roster_counts {
     int64_t queued, running;            /* jobs */
     int64_t ready, throttled, start_ms; /* as written by a scheduler */
     int64_t arrivals, arrivals_low, finished, work_ms;
-    int64_t deaths, death_ms, death_version;
+    int64_t deaths, death_ms, death_release;
     int reason; /* enum reason; -1: none, or unknown */
 };
 

@@ -221,7 +221,7 @@ static int64_t count_at(const struct reply *reply, size_t index)
 }
 
 #define STATS                                                                                   \
-    "inQueue inProgress ready throttled startMs seq low ran runMs deaths deathAt deathVersion " \
+    "inQueue inProgress ready throttled startMs seq low ran runMs deaths deathAt deathRelease " \
     "reason"
 
 static void stats_arrived(void *target, const struct reply *reply)
@@ -231,7 +231,7 @@ static void stats_arrived(void *target, const struct reply *reply)
     int64_t *const fields[] = {
         &counts->queued,   &counts->running,  &counts->ready,        &counts->throttled,
         &counts->start_ms, &counts->arrivals, &counts->arrivals_low, &counts->finished,
-        &counts->work_ms,  &counts->deaths,   &counts->death_ms,     &counts->death_version,
+        &counts->work_ms,  &counts->deaths,   &counts->death_ms,     &counts->death_release,
     };
     endpoint->is_read = endpoint->is_read && reply != NULL;
     for (size_t i = 0; i < COUNT_OF(fields); i++) {

@@ -37,7 +37,7 @@ static char *take_out(struct cache *cache, size_t at)
     return entry;
 }
 
-/* The same endpoint in another version. */
+/* The same endpoint in another release. */
 static size_t find_outdated(const struct cache *cache, const char *entry)
 {
     size_t len = strcspn(entry, "@") + 1;

@@ -9,7 +9,7 @@
 #define CACHE_MAX 64        /* entries; the one added longest ago goes first */
 #define CACHE_ENTRY_MAX 255 /* bytes of "KIND:NAME"; longer ones are not kept */
 
-#define CACHE_ENDPOINT "endpoint" /* NAME is ID@VERSION of the document; only the last is kept */
+#define CACHE_ENDPOINT "endpoint" /* NAME is ID@RELEASE of the document; only the last is kept */
 #define CACHE_IMAGE "image"       /* NAME is the reference as the endpoint document has it */
 
 /* Zeroed memory is an empty cache. */

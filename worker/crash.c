@@ -1,4 +1,4 @@
-/* The store answers how many starts of this document have died in a row, over all agents. From
+/* The store answers how many starts of this release have died in a row, over all agents. From
  * CRASH_LOOP on the slot does not start again by itself: the scheduler takes the wish back and
  * gives it again when the next try is due. Without an answer the slot goes on with its own pauses.
  * A kill that came from outside is told as such: it is no reason to doubt a handler that has worked
@@ -32,7 +32,7 @@ static void report(struct slot *slot, struct slice why, bool is_from_outside)
     store_detach(&slot->crash_call); /* an earlier one is on its way all the same */
     queue_crashed(
         agent->store, &slot->crash_call, group_ep(slot->group),
-        &(struct crash_args){slice_of(agent->config.id), slot->version, why, is_from_outside},
+        &(struct crash_args){slice_of(agent->config.id), slot->release, why, is_from_outside},
         crash_stored);
 }
 
@@ -75,6 +75,6 @@ static void proof_stored(struct store_call *call, enum err err, const struct rep
 void crash_disprove(struct slot *slot)
 {
     store_detach(&slot->proof_call);
-    queue_proven(slot->group->agent->store, &slot->proof_call, group_ep(slot->group), slot->version,
+    queue_proven(slot->group->agent->store, &slot->proof_call, group_ep(slot->group), slot->release,
                  proof_stored);
 }

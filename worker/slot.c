@@ -282,7 +282,7 @@ static void slot_overdue(struct timer *timer)
 /* What it read to start is at hand for the next one. */
 static void note_cached(const struct slot *slot)
 {
-    AUTO_STR name = xasprintf("%s@%lld", slot->group->ep, (long long)slot->version);
+    AUTO_STR name = xasprintf("%s@%lld", slot->group->ep, (long long)slot->release);
     agent_note_cached(slot->group->agent, CACHE_ENDPOINT, slice_of(name));
 }
 

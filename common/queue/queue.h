@@ -205,17 +205,17 @@ struct worker_report {
 void queue_report(struct store *store, struct store_call *call, struct slice ep, struct slice agent,
                   const struct worker_report *reports, size_t count, store_fn fn);
 /* A start has died before its first take; said: how and with which last words. Reply: how many of
- * this version in a row; 0: this one does not count. */
+ * this release in a row; 0: this one does not count. */
 struct crash_args {
     struct slice agent;
-    int64_t version;
+    int64_t release;
     struct slice said;
     bool is_from_outside; /* somebody else ended it */
 };
 void queue_crashed(struct store *store, struct store_call *call, struct slice ep,
                    const struct crash_args *args, store_fn fn);
-/* A process of this version has taken its first job. */
-void queue_proven(struct store *store, struct store_call *call, struct slice ep, int64_t version,
+/* A process of this release has taken its first job. */
+void queue_proven(struct store *store, struct store_call *call, struct slice ep, int64_t release,
                   store_fn fn);
 /* Reply: what that release runs everywhere, empty when nobody has said yet, nil when the document
  * has another version. */

@@ -271,15 +271,15 @@ void queue_report(struct store *store, struct store_call *call, struct slice ep,
 void queue_crashed(struct store *store, struct store_call *call, struct slice ep,
                    const struct crash_args *args, store_fn fn)
 {
-    const struct slice argv[] = {args->agent, NUMBER(args->version), args->said,
+    const struct slice argv[] = {args->agent, NUMBER(args->release), args->said,
                                  args->is_from_outside ? SLICE("1") : SLICE("0")};
     store_eval(store, call, SCRIPT_CRASHED, ep, argv, COUNT_OF(argv), fn);
 }
 
-void queue_proven(struct store *store, struct store_call *call, struct slice ep, int64_t version,
+void queue_proven(struct store *store, struct store_call *call, struct slice ep, int64_t release,
                   store_fn fn)
 {
-    store_eval(store, call, SCRIPT_PROVEN, ep, (const struct slice[]){NUMBER(version)}, 1, fn);
+    store_eval(store, call, SCRIPT_PROVEN, ep, (const struct slice[]){NUMBER(release)}, 1, fn);
 }
 
 void queue_pin(struct store *store, struct store_call *call, struct slice ep,

@@ -78,11 +78,15 @@ def test_a_handler_that_cannot_start_is_stopped_and_explained(up, make_endpoint,
     assert decisions(endpoint)[0]["term"] == "crash_loop"
 
 
-def test_applying_the_document_again_allows_one_try(up, make_endpoint):
+@pytest.mark.parametrize("settings", [{}, {"workersMax": 5, "scalerType": "REQUEST_COUNT", "scalerValue": 1}],
+                         ids=["unchanged", "more workers"])
+def test_applying_the_same_release_again_allows_one_try(up, make_endpoint, settings):
     endpoint = make_endpoint(BROKEN)
     job_id = endpoint.run({})
+    for _ in range(4):
+        endpoint.run({})
     wait_reason(endpoint, job_id, "CRASH_LOOP")
-    up.apply(document(endpoint.id, BROKEN))
+    up.apply(document(endpoint.id, BROKEN, **settings))
     wait_for(lambda: starts_of(up, endpoint) == 4, 20, "one more start")
     wait_for(lambda: sum(endpoint.health()["workers"].values()) == 0, 10, "no worker left")
     assert starts_of(up, endpoint) == 4

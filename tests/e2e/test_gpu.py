@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -154,7 +155,9 @@ def test_the_roster_tells_cards_labels_and_cache_but_no_secret(fleet, cards, uni
     endpoint = up.apply(document(unique_id(), library_handler("noop.so"), labels={"zone": "a"}))
     elsewhere = up.apply(document(unique_id(), library_handler("noop.so"), labels={"zone": "b"}))
     assert endpoint.runsync({})["status"] == "COMPLETED"
-    wait_for(lambda: agents_of(up)["agent-0"]["cache"] == ["endpoint:%s@1" % endpoint.id], 10, "warm")
+    release = r"event=worker.start ep=%s .* release=(\w+)" % endpoint.id
+    warm = "endpoint:%s@%d" % (endpoint.id, int(re.search(release, up.log("agent-0"))[1], 16))
+    wait_for(lambda: agents_of(up)["agent-0"]["cache"] == [warm], 10, "warm")
     wait_state(up, "a", "free")
     agent = agents_of(up)["agent-0"]
     assert agent["live"] and agent["slots"] == 2 and len(agent["machine"]) == 16

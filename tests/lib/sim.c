@@ -93,7 +93,7 @@ struct sim *sim_new(struct sim_endpoint *endpoints, size_t endpoint_count,
         struct table_item *item = table_list(&sim->roster.endpoints, slice_of(endpoints[e].id));
         struct roster_endpoint *endpoint = container_of(item, struct roster_endpoint, item);
         endpoint->conf = &endpoints[e].conf;
-        endpoint->version = endpoint->counts.death_version = 1;
+        endpoint->version = endpoint->counts.death_release = endpoints[e].conf.release = 1;
         ensure(endpoint == roster_endpoint_at(&sim->roster, e));
         endpoints[e].waits_ms = xcalloc(endpoints[e].job_count + 1, sizeof(int64_t));
     }

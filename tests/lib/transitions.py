@@ -155,14 +155,14 @@ class Transitions:
         return self.call("report", agent, worker, state, held, age_ms, version, slots, start_ms,
                          ready_age_ms)
 
-    def crashed(self, said="said", version=1, agent="agent-0", from_outside=False):
-        return self.call("crashed", agent, version, said, int(from_outside))
+    def crashed(self, said="said", release=1, agent="agent-0", from_outside=False):
+        return self.call("crashed", agent, release, said, int(from_outside))
 
     def pin(self, version, image="", release=77):
         return self.call("pin", version, release, image)
 
-    def proven(self, version=1):
-        return self.call("proven", version)
+    def proven(self, release=1):
+        return self.call("proven", release)
 
     # ---- scheduler side
     def sweep(self, most=100, retries=1, lapse_from=0, until=1 << 52):

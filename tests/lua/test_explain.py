@@ -55,15 +55,15 @@ def test_crashed_counts_in_a_row_and_wakes_the_scheduler(queue, heard):
     assert [queue.crashed(), queue.crashed()] == [1, 2]
     assert messages() == [("mr:wake", queue.prefix), ("mr:wake", queue.prefix)]
     stats = queue.stats()
-    assert (stats["deaths"], stats["deathVersion"]) == (2, 1)
+    assert (stats["deaths"], stats["deathRelease"]) == (2, 1)
     assert abs(stats["deathAt"] - queue.now_ms()) < 1000
     assert queue.redis.pttl(queue.key("crash")) > 0
 
 
-def test_crashed_of_another_document_starts_anew(queue):
-    queue.crashed(version=1)
-    queue.crashed(version=1)
-    assert queue.crashed(version=2) == 1
+def test_crashed_of_another_release_starts_anew(queue):
+    queue.crashed(release=1)
+    queue.crashed(release=1)
+    assert queue.crashed(release=2) == 1
 
 
 def test_a_first_take_ends_the_row(queue, heard):
@@ -77,22 +77,22 @@ def test_a_first_take_ends_the_row(queue, heard):
     assert queue.crashed() == 1
 
 
-def test_a_first_take_of_an_older_document_says_nothing_of_the_new_one(queue):
-    queue.crashed(version=2)
-    assert queue.proven(version=1) == 0
-    assert queue.crashed(version=2) == 2
-    queue.proven(version=2)
-    queue.proven(version=1)
-    assert queue.crashed(version=2, from_outside=True) == 0
+def test_a_first_take_of_another_release_says_nothing_of_this_one(queue):
+    queue.crashed(release=2)
+    assert queue.proven(release=1) == 0
+    assert queue.crashed(release=2) == 2
+    assert queue.crashed(release=2, from_outside=True) == 3
+    queue.proven(release=2)
+    assert queue.crashed(release=2, from_outside=True) == 0
 
 
-def test_kills_from_outside_count_until_the_document_has_worked(queue):
+def test_kills_from_outside_count_until_the_release_has_worked(queue):
     assert queue.crashed(from_outside=True) == 1
     queue.proven()
     assert [queue.crashed(from_outside=True) for _ in range(3)] == [0, 0, 0]
     assert queue.stats()["deaths"] == 0
     assert queue.crashed() == 1
-    assert queue.crashed(version=2, from_outside=True) == 1
+    assert queue.crashed(release=2, from_outside=True) == 1
 
 
 def test_finish_counts_jobs_and_their_time(queue):

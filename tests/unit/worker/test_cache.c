@@ -52,7 +52,7 @@ static void the_oldest_gives_way(void **state)
     assert_true(cache_drop(cache, CACHE_IMAGE, SLICE("i64")));
 }
 
-static void a_new_version_takes_the_place_of_the_old(void **state)
+static void a_new_release_takes_the_place_of_the_old(void **state)
 {
     struct cache *cache = *state;
     cache_add(cache, CACHE_ENDPOINT, SLICE("a@1"));
@@ -81,7 +81,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_each_once_and_the_latest_first, make_cache,
                                         free_cache),
         cmocka_unit_test_setup_teardown(the_oldest_gives_way, make_cache, free_cache),
-        cmocka_unit_test_setup_teardown(a_new_version_takes_the_place_of_the_old, make_cache,
+        cmocka_unit_test_setup_teardown(a_new_release_takes_the_place_of_the_old, make_cache,
                                         free_cache),
         cmocka_unit_test_setup_teardown(refuses_names_that_are_none, make_cache, free_cache),
     };

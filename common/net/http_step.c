@@ -111,6 +111,8 @@ static bool step_decide(struct http_conn *conn, struct slice *in)
     if (has_body(conn)) {
         conn->body = conn->server->spare_body;
         conn->server->spare_body = BUF_INIT;
+        /* At once: to grow costs copies, and memory into which nothing is written costs nothing. */
+        (void)buf_reserve(&conn->body, length > 0 ? (size_t)length : 0);
     }
     conn->body_begun_ms = loop_now_ms(conn->server->loop);
     return true;

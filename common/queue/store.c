@@ -221,17 +221,24 @@ void store_command_at(struct store *store, size_t index, struct store_call *call
     store_route(store, batch);
 }
 
+/* A large call goes alone, so that its memory is given back with it. */
+static bool has_room(const struct store_batch *batch, size_t bytes)
+{
+    return batch->count < JOIN_ITEMS_MAX && batch->args.len < JOIN_BYTES_MAX &&
+           bytes < JOIN_BYTES_MAX;
+}
+
+/* The newest of its kind, if it has room: older ones go before it. */
 static struct store_batch *open_batch(struct store *store, enum script_id script, struct slice ep,
-                                      bool is_durable)
+                                      bool is_durable, size_t bytes)
 {
     size_t looked = 0;
     list_each (at, &store->open) {
         struct store_batch *batch = container_of(at, struct store_batch, open_link);
         struct slice prefix = slice_of(batch->prefix); /* "mr:{" ep "}:" */
         if (batch->script == script && batch->is_durable == is_durable &&
-            prefix.len == ep.len + 6 && memcmp(prefix.ptr + 4, ep.ptr, ep.len) == 0 &&
-            batch->count < JOIN_ITEMS_MAX && batch->args.len < JOIN_BYTES_MAX) {
-            return batch;
+            prefix.len == ep.len + 6 && memcmp(prefix.ptr + 4, ep.ptr, ep.len) == 0) {
+            return has_room(batch, bytes) ? batch : NULL;
         }
         if (++looked == JOIN_LOOK_BACK) {
             break;
@@ -240,13 +247,23 @@ static struct store_batch *open_batch(struct store *store, enum script_id script
     return NULL;
 }
 
+static size_t bytes_of(const struct slice *args, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += args[i].len;
+    }
+    return bytes;
+}
+
 static void eval(struct store_call *call, enum script_id script, struct slice ep,
                  const struct slice *args, size_t count, bool is_durable)
 {
     struct store *store = call->store;
     ensure(script < SCRIPT_COUNT);
     struct store_batch *batch =
-        batch_joins(script) ? open_batch(store, script, ep, is_durable) : NULL;
+        batch_joins(script) ? open_batch(store, script, ep, is_durable, bytes_of(args, count))
+                            : NULL;
     if (batch != NULL) {
         batch_add(batch, call, args, count);
         return;
@@ -282,6 +299,13 @@ void store_detach(struct store_call *call)
     if (call->batch != NULL) {
         call->batch->items[call->index].call = NULL;
         call->batch = NULL;
+    }
+}
+
+void store_withdraw(struct store_call *call)
+{
+    if (call->batch != NULL) {
+        batch_withdraw(steal(call->batch), call->index);
     }
 }
 

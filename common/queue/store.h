@@ -73,6 +73,10 @@ void store_eval_durable(struct store *store, struct store_call *call, enum scrip
                         struct slice ep, const struct slice *args, size_t count, store_fn fn);
 /* The waiting call will not call back. Harmless on an idle call. */
 void store_detach(struct store_call *call);
+/* As store_detach(), and nobody needs it done any more: what has not been sent yet is forgotten,
+ * with the memory of its arguments, and what was on its way when a connection broke is not sent
+ * again. */
+void store_withdraw(struct store_call *call);
 bool store_call_is_waiting(const struct store_call *call);
 
 /* Reading a reply: wrong types give "absent" values, never a crash. */

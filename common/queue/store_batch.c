@@ -207,6 +207,7 @@ static void batch_add_call(struct store_batch *batch, struct store_call *call)
         call->batch = batch;
         call->index = batch->count;
     }
+    batch->wanted++;
     batch->items[batch->count++] = (struct batch_item){call, batch->arg_count, batch->args.len};
 }
 
@@ -243,6 +244,7 @@ static const redisReply *item_of(const struct store_batch *batch, const redisRep
 void batch_end(struct store_batch *batch, enum err err, const struct redisReply *reply)
 {
     list_unlink(&batch->link);
+    batch->is_busy = true; /* who is told may withdraw its neighbours */
     bool has_reply = err == ERR_OK || err == ERR_STORE_UNACKED;
     for (size_t i = 0; i < batch->count; i++) {
         struct store_call *call = batch->items[i].call;
@@ -255,6 +257,20 @@ void batch_end(struct store_batch *batch, enum err err, const struct redisReply 
         }
     }
     batch_free(batch);
+}
+
+bool batch_is_withdrawn(const struct store_batch *batch)
+{
+    return batch->wanted == 0 && !batch->is_probe; /* a probe is waited for by all of its slot */
+}
+
+void batch_withdraw(struct store_batch *batch, size_t index)
+{
+    batch->items[index].call = NULL;
+    batch->wanted--;
+    if (batch_is_withdrawn(batch) && !batch->is_busy) {
+        batch_free(batch);
+    }
 }
 
 bool batch_is_repeatable(const struct store_batch *batch)

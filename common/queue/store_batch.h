@@ -37,11 +37,13 @@ struct store_batch {
     struct batch_item *items; /* &first or owned */
     struct batch_item first;
     size_t count, cap;
+    size_t wanted; /* items that are not withdrawn */
     uint64_t seq, created_ms, sent_ms;
     int slot;                    /* hash slot; 0 where there is no cluster */
     struct store_address *only;  /* owned; goes to that node whatever its slot, or NULL */
     struct redisReply *answered; /* copy; durable: Redis has answered, replicas have not */
     bool is_durable;
+    bool is_busy;    /* on its way, or its calls are being told how it ended */
     bool is_wait;    /* WAIT itself: no calls */
     bool is_probe;   /* the one that finds out whether its slot can be used again */
     bool needs_text; /* Redis does not know the script: send EVAL */
@@ -56,6 +58,11 @@ void batch_add(struct store_batch *batch, struct store_call *call, const struct 
 /* Ends all calls of the batch and frees it. reply counts with ERR_OK and ERR_STORE_UNACKED.
  * Callbacks may start new calls. */
 void batch_end(struct store_batch *batch, enum err err, const struct redisReply *reply);
+/* Nobody needs this item done: without any other one the batch is freed, now or, when it is on its
+ * way, as soon as it comes back. */
+void batch_withdraw(struct store_batch *batch, size_t index);
+/* It came back from a broken connection, and nobody needs it any more. */
+bool batch_is_withdrawn(const struct store_batch *batch);
 bool batch_joins(enum script_id script);
 bool batch_is_repeatable(const struct store_batch *batch);
 /* One batch for each call of a joined one that failed, in order at the end of ret_parts, so that

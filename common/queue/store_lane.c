@@ -32,6 +32,7 @@ static void lane_send_batch(struct lane *lane, struct store_batch *batch)
     list_unlink(&batch->link);
     list_push(&lane->sent, &batch->link);
     batch->sent_ms = loop_now_ms(lane->loop);
+    batch->is_busy = true;
     lane->needs_wait = lane->is_durable;
     store_link_send(lane->wire, head);
 }
@@ -127,7 +128,10 @@ static void lane_refused(struct lane *lane, struct store_batch *batch, const red
 {
     struct list parts;
     list_init(&parts);
-    if (batch->script != NO_SCRIPT && strncmp(reply->str, "NOSCRIPT", 8) == 0) {
+    batch->is_busy = false;
+    if (batch_is_withdrawn(batch)) {
+        batch_free(batch);
+    } else if (batch->script != NO_SCRIPT && strncmp(reply->str, "NOSCRIPT", 8) == 0) {
         list_unlink(&batch->link);
         batch_insert(&lane->waiting, batch);
         batch->needs_text = true;
@@ -178,10 +182,11 @@ static void lane_take_back(struct lane *lane, struct list *ret_lost)
     list_splice(&lane->unacked, &lane->sent);
     list_each_safe (at, &lane->unacked) {
         struct store_batch *batch = container_of(at, struct store_batch, link);
-        if (batch->is_wait) {
+        if (batch->is_wait || batch_is_withdrawn(batch)) {
             batch_free(batch);
             continue;
         }
+        batch->is_busy = false;
         reply_free(steal(batch->answered));
         list_unlink(&batch->link);
         list_push(batch_is_repeatable(batch) ? &again : ret_lost, &batch->link);

@@ -332,6 +332,111 @@ static void a_survey_asks_every_node_and_ends_once(void **state)
     assert_int_equal(asked.ends, 2);
 }
 
+/* ---- withdrawn calls ---- */
+
+static void withdraw(struct probe *probe)
+{
+    store_withdraw(&probe->call);
+    probe->fixture->left--;
+    assert_false(store_call_is_waiting(&probe->call));
+}
+
+static int64_t exists(struct fixture *fixture, const char *key)
+{
+    struct probe probe;
+    command(fixture, &probe, "EXISTS", key);
+    run(fixture);
+    return probe.number;
+}
+
+static void a_withdrawn_call_is_not_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    submit_large(fixture, &probes[0], "a", 'a');
+    submit_large(fixture, &probes[1], "b", 'b');
+    submit(fixture, &probes[2], "c", 9);
+    withdraw(&probes[0]);
+    run(fixture);
+    assert_int_equal(probes[0].ended, 0);
+    assert_int_equal(probes[1].number, SUBMIT_STORED);
+    assert_int_equal(probes[2].number, SUBMIT_STORED);
+    assert_int_equal(exists(fixture, "mr:{e}:in:a"), 0);
+    assert_large(fixture, "mr:{e}:in:b", 'b');
+}
+
+static void a_call_withdrawn_from_among_others_leaves_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    submit(fixture, &probes[0], "a", 9);
+    submit(fixture, &probes[1], "b", 9);
+    submit(fixture, &probes[2], "c", 9);
+    withdraw(&probes[1]);
+    run(fixture);
+    assert_int_equal(probes[0].number, SUBMIT_STORED);
+    assert_int_equal(probes[2].number, SUBMIT_STORED);
+    assert_int_equal(probes[1].ended, 0);
+}
+
+static void a_withdrawn_call_beside_a_detached_one_leaves_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    submit(fixture, &probes[2], "before", 9); /* loads the script */
+    run(fixture);
+    submit(fixture, &probes[0], "a", 9);
+    submit(fixture, &probes[1], "b", 9);
+    store_detach(&probes[0].call);
+    fixture->left--;
+    withdraw(&probes[1]);
+    assert_int_equal(exists(fixture, "mr:{e}:in:a"), 1);
+}
+
+static void on_end_of_one_of_all(struct store_call *call, enum err err, const struct reply *reply)
+{
+    struct probe *probe = container_of(call, struct probe, call);
+    for (struct probe *other = probe + 1; other < probe + 3; other++) {
+        withdraw(other);
+    }
+    on_end(call, err, reply);
+}
+
+static void a_call_that_ends_may_withdraw_all_that_end_with_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[3];
+    store_close(fixture->store);
+    redis_stop(fixture, SIGKILL);
+    fixture->store =
+        store_new(fixture->loop, &(struct store_config){.url = fixture->url, .wait_ms = 100});
+    submit(fixture, &probes[0], "a", 9);
+    submit(fixture, &probes[1], "b", 9);
+    submit(fixture, &probes[2], "c", 9);
+    probes[0].call.fn = on_end_of_one_of_all;
+    run(fixture);
+    assert_int_equal(probes[0].err, ERR_STORE_AWAY);
+    assert_int_equal(probes[1].ended + probes[2].ended, 0);
+}
+
+/* Redis is silent while it is on its way, and gone before it has all of it. */
+static void a_withdrawn_call_is_not_sent_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct probe probes[2];
+    submit(fixture, &probes[0], "a", 9);
+    run(fixture);
+    (void)kill(fixture->redis, SIGSTOP);
+    submit_large(fixture, &probes[1], "b", 'b');
+    timer_start(fixture->loop, &fixture->deadline, 50, on_deadline);
+    loop_run(fixture->loop); /* its first bytes leave */
+    withdraw(&probes[1]);
+    redis_stop(fixture, SIGKILL);
+    redis_start(fixture);
+    assert_int_equal(exists(fixture, "mr:{e}:in:b"), 0);
+    assert_int_equal(exists(fixture, "mr:{e}:in:a"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -351,6 +456,11 @@ int main(void)
         TEST(only_the_guilty_item_of_a_joined_call_fails),
         TEST(without_a_replica_a_durable_call_says_so_and_holds_up_nobody),
         TEST(a_survey_asks_every_node_and_ends_once),
+        TEST(a_withdrawn_call_is_not_sent),
+        TEST(a_call_withdrawn_from_among_others_leaves_them),
+        TEST(a_withdrawn_call_beside_a_detached_one_leaves_it),
+        TEST(a_call_that_ends_may_withdraw_all_that_end_with_it),
+        TEST(a_withdrawn_call_is_not_sent_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

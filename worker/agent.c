@@ -160,6 +160,7 @@ static enum err open_spool(struct agent *agent)
         .dir = agent->config.spool_dir,
         .bytes_max = agent->config.spool_max,
         .waits_for_replica = waits_for_replica,
+        .turns = &agent->to_store,
         .on_empty = on_spool_empty,
         .arg = agent,
     };
@@ -217,6 +218,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config)
     agent->loop = loop;
     list_init(&agent->groups);
     intake_init(&agent->intake, config->bodies_max);
+    turns_init(&agent->to_store, loop);
+    turns_init(&agent->to_spool, loop);
     meter_init(&agent->meter, agent);
     pulse_init(&agent->pulse, loop);
     map_init(&agent->workers);
@@ -501,6 +504,8 @@ void agent_free(struct agent *agent)
     cards_free(agent->cards);
     plane_close(agent->plane);
     intake_done(&agent->intake);
+    turns_done(&agent->to_store);
+    turns_done(&agent->to_spool);
     pod_close(agent->pod);
     gate_close(agent->gate);
     bus_close(agent->bus);

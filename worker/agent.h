@@ -18,6 +18,7 @@
 #include "queue/queue.h"
 #include "reaper.h"
 #include "tool.h"
+#include "turns.h"
 
 struct boot;
 struct cards;
@@ -70,17 +71,19 @@ struct agent {
     struct cards *cards;
     struct spool *spool; /* NULL without a folder for it */
     struct intake intake;
-    struct list groups; /* group.link */
+    struct turns to_store, to_spool; /* large results, see ending.c */
+    struct list groups;              /* group.link */
     struct meter meter;
     struct pulse pulse; /* of the streams of all jobs */
     struct cache cache;
     struct map workers; /* slot.node, by worker id: whom the plane may answer */
     char host[256];
     char machine[MACHINE_ID_SIZE];
-    char *description;     /* JSON for the beat; NULL: to be made anew */
-    size_t buffered_bytes; /* results and chunks not stored yet */
-    uint64_t take_from_ms; /* nothing is taken before: other holders may come back first */
-    bool is_booted;        /* what an earlier agent of this name held has been given back */
+    char *description;        /* JSON for the beat; NULL: to be made anew */
+    size_t buffered_bytes;    /* results and chunks not stored yet */
+    uint64_t large_stored_ms; /* the store last took a large result */
+    uint64_t take_from_ms;    /* nothing is taken before: other holders may come back first */
+    bool is_booted;           /* what an earlier agent of this name held has been given back */
     bool is_stopping;
     /* private */
     struct store_call beat_call, goodbye_call;

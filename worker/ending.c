@@ -5,7 +5,11 @@
  * spool's. Without a spool, or when that is full, it stays here in memory until Redis has it; a
  * loss always does, another start of the agent would find it anyway. A store that has lost
  * what it said about the job is told by the next renewal, and the result follows. A reply that
- * makes no sense is tried again a few times; then the job is left to its lease, loudly. */
+ * makes no sense is tried again a few times; then the job is left to its lease, loudly.
+ *
+ * A call of the store and a parcel of the spool have a copy of the result. So large results go to
+ * the store one after the other, and to the disk as well; small ones pass them. One that waits
+ * while Redis takes those before it stays where it is. */
 #include "ending.h"
 
 #include "base/log.h"
@@ -25,7 +29,8 @@ struct ending {
     struct buf members;
     struct store_call call;
     struct timer retry, patience;
-    struct spool_put *put; /* while it is being written to the spool */
+    struct turn store_turn, spool_turn; /* of a large one */
+    struct spool_put *put;              /* while it is being written to the spool */
     ending_fn fn;
     void *arg;
     unsigned bad_replies;
@@ -33,20 +38,29 @@ struct ending {
 };
 
 static void ending_store(struct ending *ending);
+static void ending_store_turn(struct turn *turn);
+static void ending_send(struct ending *ending);
 static void ending_finished(struct store_call *call, enum err err, const struct reply *reply);
 static void ending_lost(struct store_call *call, enum err err, const struct reply *reply);
 static void ending_again(struct ending *ending, enum err err);
 static void retry_due(struct timer *timer);
-static void ending_spool(struct timer *timer);
+static void patience_over(struct timer *timer);
+static void ending_spool_turn(struct turn *turn);
+static void ending_spool(struct ending *ending);
 static void ending_spooled(enum err err, void *arg);
 static void ending_end(struct ending *ending);
+
+static bool is_large(const struct ending *ending)
+{
+    return ending->kind != ENDING_LOST && ending->members.len >= TURN_BYTES;
+}
 
 static void may_spool(struct ending *ending)
 {
     const struct agent *agent = ending->held->group->agent;
     if (agent->spool != NULL && ending->kind != ENDING_LOST) {
         timer_start(agent->loop, &ending->patience, store_is_ready(agent->store) ? SPOOL_MS : 0,
-                    ending_spool);
+                    patience_over);
     }
 }
 
@@ -58,6 +72,8 @@ void ending_start(struct held *held, enum ending_kind kind, struct buf *members)
     ending->kind = kind;
     ending->members = *members;
     *members = BUF_INIT;
+    turn_init(&ending->store_turn);
+    turn_init(&ending->spool_turn);
     held->ending = ending;
     held->group->agent->buffered_bytes += ending->members.len;
     bool is_counted = held->state == HELD_RUNNING && kind != ENDING_LOST;
@@ -106,6 +122,20 @@ static struct finish_args finish_args(const struct ending *ending)
 
 static void ending_store(struct ending *ending)
 {
+    if (is_large(ending)) {
+        turn_join(&ending->held->group->agent->to_store, &ending->store_turn, ending_store_turn);
+    } else {
+        ending_send(ending);
+    }
+}
+
+static void ending_store_turn(struct turn *turn)
+{
+    ending_send(container_of(turn, struct ending, store_turn));
+}
+
+static void ending_send(struct ending *ending)
+{
     struct held *held = ending->held;
     struct store *store = held->group->agent->store;
     if (ending->kind == ENDING_LOST) {
@@ -131,9 +161,13 @@ static void announce_final(const struct ending *ending, struct finish_result *re
 static void ending_finished(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct ending *ending = container_of(call, struct ending, call);
+    struct agent *agent = ending->held->group->agent;
     struct finish_args args = finish_args(ending);
     struct finish_result result;
+    turn_leave(&ending->store_turn);
     if (err == ERR_OK) {
+        agent->large_stored_ms =
+            is_large(ending) ? loop_now_ms(agent->loop) : agent->large_stored_ms;
         err = queue_finish_result(reply, &args, &result);
     }
     if (err != ERR_OK) {
@@ -142,7 +176,7 @@ static void ending_finished(struct store_call *call, enum err err, const struct 
     }
     if (result.knows_less && !ending->held->is_refused) {
         lease_renew(ending->held->group); /* has it adopted */
-        timer_start(ending->held->group->agent->loop, &ending->retry, RETRY_MS, retry_due);
+        timer_start(agent->loop, &ending->retry, RETRY_MS, retry_due);
         return;
     }
     if (result.is_applied) {
@@ -200,9 +234,34 @@ static void ending_again(struct ending *ending, enum err err)
     timer_start(held->group->agent->loop, &ending->retry, RETRY_MS, retry_due);
 }
 
-static void ending_spool(struct timer *timer)
+/* How long it has been since the store took a large result, for one that waits for those to be
+ * taken; for ever while the store is away. */
+static uint64_t idle_ms(const struct agent *agent)
+{
+    return store_is_ready(agent->store) ? loop_now_ms(agent->loop) - agent->large_stored_ms
+                                        : UINT64_MAX;
+}
+
+static void patience_over(struct timer *timer)
 {
     struct ending *ending = container_of(timer, struct ending, patience);
+    struct agent *agent = ending->held->group->agent;
+    if (!is_large(ending)) {
+        ending_spool(ending);
+    } else if (idle_ms(agent) < SPOOL_MS) {
+        timer_start(agent->loop, timer, SPOOL_MS - idle_ms(agent), patience_over);
+    } else {
+        turn_join(&agent->to_spool, &ending->spool_turn, ending_spool_turn);
+    }
+}
+
+static void ending_spool_turn(struct turn *turn)
+{
+    ending_spool(container_of(turn, struct ending, spool_turn));
+}
+
+static void ending_spool(struct ending *ending)
+{
     const struct held *held = ending->held;
     AUTO(buf_done) struct buf chunks = BUF_INIT;
     struct parcel parcel = {
@@ -224,6 +283,7 @@ static void ending_spooled(enum err err, void *arg)
 {
     struct ending *ending = arg;
     ending->put = NULL;
+    turn_leave(&ending->spool_turn);
     if (err == ERR_OK) {
         log_info("job.spooled", "ep=%s job=%s attempt=%lld bytes=%zu", ending->held->group->ep,
                  ending->held->id, (long long)ending->held->attempt, ending->members.len);
@@ -247,7 +307,9 @@ void ending_free(struct held *held)
     }
     held->ending = NULL;
     held->group->agent->buffered_bytes -= ending->members.len;
-    store_detach(&ending->call);
+    store_withdraw(&ending->call);
+    turn_leave(&ending->store_turn);
+    turn_leave(&ending->spool_turn);
     timer_stop(&ending->retry);
     timer_stop(&ending->patience);
     if (ending->put != NULL) {

@@ -11,17 +11,16 @@
  * write that fails anywhere leaves nothing and says so. */
 #include "spool.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "spool_dir.h"
 
 #define RETRY_MS 500
 #define BAD_REPLIES_MAX 5
@@ -72,6 +71,7 @@ struct spool {
     struct slice after;   /* rest once it is stored */
     bool is_adopted;
     unsigned bad_replies;
+    struct turn turn;
     struct store_call call;
     struct timer retry;
 };
@@ -82,6 +82,8 @@ static void deliver_begin(struct spool *spool);
 static void deliver_append(struct spool *spool);
 static void deliver_appended(struct store_call *call, enum err err, const struct reply *reply);
 static void deliver_finish(struct spool *spool);
+static void deliver_finish_turn(struct turn *turn);
+static void deliver_send(struct spool *spool);
 static void deliver_finished(struct store_call *call, enum err err, const struct reply *reply);
 static void deliver_adopt(struct spool *spool);
 static void deliver_adopted(struct store_call *call, enum err err, const struct reply *reply);
@@ -147,63 +149,11 @@ static enum err lock(struct spool *spool, struct buf *problem)
     return ERR_OK;
 }
 
-static bool has_suffix(struct slice name, struct slice suffix)
+static void found(const char *name, size_t size, void *arg)
 {
-    return name.len >= suffix.len && slice_eq(slice_from(name, name.len - suffix.len), suffix);
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const struct timespec *left = a, *right = b;
-    if (left->tv_sec != right->tv_sec) {
-        return left->tv_sec < right->tv_sec ? -1 : 1;
-    }
-    return left->tv_nsec < right->tv_nsec ? -1 : left->tv_nsec > right->tv_nsec;
-}
-
-struct found {
-    struct timespec time; /* first, for by_time() */
-    char *name;
-    size_t size;
-};
-
-static void find_one(struct spool *spool, const char *name, struct buf *found)
-{
-    struct stat stat;
-    if (has_suffix(slice_of(name), SLICE(".new"))) { /* never finished, so never told */
-        (void)unlinkat(spool->dir_fd, name, 0);
-    } else if (has_suffix(slice_of(name), SLICE(".spool")) &&
-               fstatat(spool->dir_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
-               S_ISREG(stat.st_mode)) {
-        struct found one = {stat.st_mtim, xstrdup(name), (size_t)stat.st_size};
-        buf_put(found, &one, sizeof(one));
-    }
-}
-
-/* What an earlier agent left, oldest first. */
-static void find_all(struct spool *spool)
-{
-    AUTO(buf_done) struct buf found = BUF_INIT;
-    DIR *dir = opendir(spool->dir);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        find_one(spool, entry->d_name, &found);
-    }
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-    struct found *items = (struct found *)(void *)found.ptr;
-    size_t count = found.len / sizeof(*items);
-    if (count > 1) {
-        qsort(items, count, sizeof(*items), by_time);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (file_add(spool, items[i].name, items[i].size) != NULL) {
-            spool->bytes += items[i].size;
-        }
-        free(items[i].name);
-    }
-    if (count > 0) {
-        log_info("spool.found", "files=%zu bytes=%zu", count, spool->bytes);
+    struct spool *spool = arg;
+    if (file_add(spool, name, size) != NULL) {
+        spool->bytes += size;
     }
 }
 
@@ -213,6 +163,7 @@ enum err spool_new(const struct spool_config *config, struct spool **ret_spool, 
     spool->config = *config;
     spool->dir = xstrdup(config->dir);
     spool->dir_fd = spool->lock_fd = -1;
+    turn_init(&spool->turn);
     list_init(&spool->files);
     enum err err = file_make_dirs(spool->dir, 0700, problem);
     if (err == ERR_OK) {
@@ -222,7 +173,10 @@ enum err spool_new(const struct spool_config *config, struct spool **ret_spool, 
         spool_close(spool);
         return err;
     }
-    find_all(spool);
+    size_t count = spool_dir_each(spool->dir, spool->dir_fd, found, spool);
+    if (count > 0) {
+        log_info("spool.found", "files=%zu bytes=%zu", count, spool->bytes);
+    }
     *ret_spool = spool;
     return ERR_OK;
 }
@@ -237,6 +191,7 @@ void spool_close(struct spool *spool)
         (void)uv_run(loop_uv(spool->config.loop), UV_RUN_ONCE);
     }
     store_detach(&spool->call);
+    turn_leave(&spool->turn);
     timer_stop(&spool->retry);
     while (!list_is_empty(&spool->files)) {
         file_free(file_first(spool));
@@ -498,6 +453,20 @@ static struct finish_args finish_args(const struct spool *spool)
 
 static void deliver_finish(struct spool *spool)
 {
+    if (spool->parcel.members.len >= TURN_BYTES) {
+        turn_join(spool->config.turns, &spool->turn, deliver_finish_turn);
+    } else {
+        deliver_send(spool);
+    }
+}
+
+static void deliver_finish_turn(struct turn *turn)
+{
+    deliver_send(container_of(turn, struct spool, turn));
+}
+
+static void deliver_send(struct spool *spool)
+{
     const struct finish_args args = finish_args(spool);
     queue_finish(spool->config.store, &spool->call, spool->parcel.ep, &args, deliver_finished);
 }
@@ -517,6 +486,7 @@ static void deliver_finished(struct store_call *call, enum err err, const struct
     struct spool *spool = container_of(call, struct spool, call);
     const struct finish_args args = finish_args(spool);
     struct finish_result result;
+    turn_leave(&spool->turn);
     if (err == ERR_OK) {
         err = queue_finish_result(reply, &args, &result);
     }

@@ -11,6 +11,7 @@
 #include "net/bus.h"
 #include "parcel.h"
 #include "queue/queue.h"
+#include "turns.h"
 
 struct spool;
 struct spool_config {
@@ -22,6 +23,7 @@ struct spool_config {
     size_t bytes_max;  /* of all files together */
     /* Whether results of this endpoint count only when a replica of Redis has them. Optional. */
     bool (*waits_for_replica)(void *arg, struct slice ep);
+    struct turns *turns; /* of all who have large results for the store */
     /* Called, from the loop, each time the last file has been delivered. */
     void (*on_empty)(void *arg);
     void *arg;

@@ -8,20 +8,11 @@ import socket
 import pytest
 
 from documents import document
-from millrace_up import BUILD, wait_for
+from millrace_up import is_sanitized, wait_for
+from processes import peak_mib
 
 MIB = 1 << 20
 UPLOADS = 20
-
-
-def is_sanitized():
-    return "CMAKE_BUILD_TYPE:STRING=Sanitize" in (BUILD / "CMakeCache.txt").read_text()
-
-
-def peak_mib(pid):
-    with open("/proc/%d/status" % pid) as status:
-        line = next(line for line in status if line.startswith("VmHWM"))
-    return int(line.split()[1]) // 1024
 
 
 @pytest.mark.parametrize("operation, mib", [("run", 10), ("runsync", 20)])

@@ -29,6 +29,11 @@ REPORT = re.compile(r"ERROR: AddressSanitizer|runtime error:|ERROR: LeakSanitize
 FINAL = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
 
 
+def is_sanitized():
+    """Then figures of memory mean nothing: a sanitizer keeps what was freed."""
+    return "CMAKE_BUILD_TYPE:STRING=Sanitize" in (BUILD / "CMakeCache.txt").read_text()
+
+
 class Up:
     """One `millrace up`. start() waits for its ready line; stop() asserts that it left nothing."""
 

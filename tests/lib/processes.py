@@ -114,3 +114,10 @@ def free_ports(count):
                 return port
             except (OSError, OverflowError):
                 continue
+
+
+def peak_mib(pid):
+    """The most memory it has had."""
+    with open("/proc/%d/status" % pid) as status:
+        line = next(line for line in status if line.startswith("VmHWM"))
+    return int(line.split()[1]) // 1024

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 import redis
 
+import processes
 from documents import document, library_handler, python_handler
 from transitions import wait_for
 
@@ -103,6 +104,25 @@ def test_an_ill_card_comes_back_when_it_is_well(fleet, cards, unique_id):
     wait_state(up, "a", "free")
     cards.set(a="xid=48", b="xid=31 ecc=2")
     wait_state(up, "b", "free")
+
+
+def test_a_worker_leaves_a_card_only_when_its_type_is_no_longer_wanted(fleet, cards, unique_id):
+    cards.set(a="")
+    up = fleet("--slots", 1)
+    endpoint = up.apply(document(unique_id(), python_handler("pod.py"), gpuCount=1, workersMin=1))
+
+    def run_with(*types):
+        reply = up.request("PATCH", "/v1/endpoints/" + endpoint.id, json={"gpuTypeIds": types})
+        read = "event=endpoint.read ep=%s version=%d " % (endpoint.id, reply.json()["version"])
+        wait_for(lambda: read in up.log("agent-0"), 10, "the document is read")
+        return endpoint.run({})
+    pid = endpoint.runsync({})["output"]["pid"]
+    for types in (["NVIDIA Dream 1", CARD.upper()], [CARD], []):
+        assert endpoint.wait(run_with(*types))["output"]["pid"] == pid
+    waits = run_with("NVIDIA Dream 1")
+    assert processes.wait_gone([pid], 10) == []
+    endpoint.cancel(waits)
+    assert endpoint.wait(run_with(CARD))["output"]["pid"] != pid
 
 
 def test_a_worker_leaves_a_card_that_falls_ill(fleet, cards, unique_id):

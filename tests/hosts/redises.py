@@ -37,7 +37,7 @@ def sentinel(host, folder, master):
         "sentinel monitor jobs %s %d 2" % (master.address, PORT),
         "sentinel down-after-milliseconds jobs 2000", "sentinel failover-timeout jobs 10000",
         "sentinel parallel-syncs jobs 1", ""]))
-    return host.start("redis-sentinel", conf, log=home / "log")
+    return host.start("redis-server", conf, "--sentinel", log=home / "log")
 
 
 def with_sentinels(hosts, folder):

@@ -232,6 +232,11 @@ int plane_port(const struct plane *plane)
     return plane->port;
 }
 
+bool plane_has_connection(const struct plane *plane, uint64_t number)
+{
+    return http_server_has_connection(plane->server, number);
+}
+
 void plane_close(struct plane *plane)
 {
     if (plane != NULL) {

@@ -9,7 +9,8 @@ struct plane;
 
 enum err plane_new(struct agent *agent, struct plane **ret_plane);
 int plane_port(const struct plane *plane);
-void plane_close(struct plane *plane); /* accepts NULL */
+void plane_close(struct plane *plane);                                 /* accepts NULL */
+bool plane_has_connection(const struct plane *plane, uint64_t number); /* it is still open */
 
 /* Answers; the request is dead afterwards. */
 void plane_answer(struct http_request *request, int status, struct slice body);

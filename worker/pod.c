@@ -20,6 +20,7 @@
 #include "group.h"
 #include "held.h"
 #include "net/http.h"
+#include "plane.h"
 #include "slot.h"
 
 #define WATCH_MS 1000
@@ -110,6 +111,9 @@ void pod_heard(struct pod *pod)
     pod->heard_ms = loop_now_ms(pod->agent->loop);
 }
 
+/* Was the container that announces itself given a job before it could? Then that is fresh, and the
+ * connection over which it went is open: those of a container that has ended are closed. The oldest
+ * job is first: when that one is fresh, all are. */
 static bool holds_fresh_job(const struct pod *pod)
 {
     const struct slot *slot = slot_of(pod);
@@ -117,10 +121,11 @@ static bool holds_fresh_job(const struct pod *pod)
     if (slot == NULL || list_is_empty(&slot->jobs)) {
         return false;
     }
-    return now - container_of(slot->jobs.next, struct held, slot_link)->since_ms < QUICK_MS;
+    const struct held *oldest = container_of(slot->jobs.next, struct held, slot_link);
+    return now - oldest->since_ms < QUICK_MS &&
+           plane_has_connection(pod->agent->plane, oldest->connection);
 }
 
-/* The oldest job is first: when that one is fresh, all are. */
 static void announced(struct pod *pod)
 {
     struct process *process = pod->process;

@@ -95,6 +95,8 @@ void http_server_drain(struct http_server *server, void (*on_drained)(void *arg)
  * before the loop ends. Accepts NULL. */
 void http_server_close(struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
+/* Is the one with this number (http_request.connection) still open? Looks through all of them. */
+bool http_server_has_connection(const struct http_server *server, uint64_t number);
 
 /* In on_head or later, once, instead of an answer. body_max is inclusive; a longer body is answered
  * ERR_TOO_LARGE by on_refused, from Content-Length before anything is read. */

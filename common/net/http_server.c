@@ -66,6 +66,17 @@ size_t http_server_connections(const struct http_server *server)
     return server->conn_count;
 }
 
+bool http_server_has_connection(const struct http_server *server, uint64_t number)
+{
+    list_each (at, &server->conns) {
+        const struct http_conn *conn = container_of(at, struct http_conn, link);
+        if (conn->number == number) {
+            return conn->state != HTTP_CLOSED && !conn->is_eof;
+        }
+    }
+    return false;
+}
+
 /* --- listening --- */
 
 static void on_connection(uv_stream_t *stream, int status)

@@ -74,6 +74,16 @@ static void the_process_is_bound_to_its_agent(void **state)
     assert_string_equal(get(f, "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS"), "true");
     assert_string_equal(get(f, "RUNPOD_SKIP_GPU_CHECK"), "true");
     assert_string_equal(get(f, "PYTHONUNBUFFERED"), "1");
+    assert_string_equal(get(f, "RUNPOD_LOG_LEVEL"), "INFO");
+}
+
+static void a_log_level_that_was_chosen_stays(void **state)
+{
+    struct fixture *f = *state;
+    f->extra[0] = (struct endpoint_env){"RUNPOD_DEBUG_LEVEL", "DEBUG"};
+    f->endpoint.env_count = 1;
+    assert_null(get(f, "RUNPOD_LOG_LEVEL"));
+    assert_string_equal(get(f, "RUNPOD_DEBUG_LEVEL"), "DEBUG");
 }
 
 static void secrets_of_the_agent_stay_with_it(void **state)
@@ -137,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(urls_leave_only_the_id_to_the_sdk, setup, teardown),
         cmocka_unit_test_setup_teardown(the_process_is_bound_to_its_agent, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_level_that_was_chosen_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(secrets_of_the_agent_stay_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(the_rest_is_inherited, setup, teardown),
         cmocka_unit_test_setup_teardown(the_endpoint_wins_except_over_the_binding, setup, teardown),

@@ -33,6 +33,7 @@ void catalog_unref(struct catalog_entry *entry)
 {
     if (entry != NULL && --entry->refs == 0) {
         endpoint_free(entry->endpoint);
+        glance_shared_done(&entry->glances);
         free(entry);
     }
 }

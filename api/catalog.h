@@ -4,12 +4,13 @@
 #define API_CATALOG_H
 
 #include "queue/endpoint.h"
+#include "queue/glance.h"
 #include "queue/store.h"
 
 /* A document shared by the requests that use it. */
 struct catalog_entry {
     struct endpoint *endpoint;
-    bool has_waiting; /* the job last asked for by /status waited: a guess about the next one */
+    struct glance_shared glances; /* of /status */
     /* private */
     unsigned refs;
     uint64_t loaded_ms;

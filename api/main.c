@@ -293,6 +293,8 @@ static void program_start(struct program *program, const struct settings *settin
     struct node *node = &program->node;
     node->loop = loop_new();
     heavy_init(&node->heavy, node->loop);
+    node->ops = SPARES_OF(struct op);
+    node->glances = glance_spares();
     node->bodies.max = (size_t)settings->bodies_mb << 20;
     node->watch = watch_new(node->loop);
     node->tails = tails_new(node);

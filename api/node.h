@@ -3,6 +3,7 @@
 #define API_NODE_H
 
 #include "base/slice.h"
+#include "base/spares.h"
 #include "heavy.h"
 #include "net/bodies.h"
 #include "net/bus.h"
@@ -33,6 +34,7 @@ struct node {
     struct watch *watch;
     struct tails *tails;
     struct heavy heavy;
+    struct spares ops, glances;
     struct bodies bodies;
     struct fetcher *fetcher; /* to the gates of agents */
     struct pools *pools;

@@ -69,7 +69,7 @@ static void op_free(struct op *op)
     op_body_over(op);
     free(op->logs.worker);
     free(op->logs.job);
-    free(op);
+    spares_give(&op->node->ops, op);
 }
 
 static void on_gone(struct http_request *request)
@@ -114,7 +114,7 @@ void op_begin(struct http_request *request, struct node *node)
         reply_error(request, err, "there is nothing at this path");
         return;
     }
-    struct op *op = xcalloc(1, sizeof(*op));
+    struct op *op = spares_take(&node->ops);
     op->request = request;
     op->node = node;
     op->began_us = clock_mono_us();

@@ -13,8 +13,13 @@ static void status_look(struct op *op)
     if (rate.bucket.len > 0) {
         queue_read(op->node->store, &op->call, op_ep(op), op_id(op), SLICE(""), &rate, status_read);
     } else {
-        op->glance = glance_new(op->node->store, op_ep(op), op_id(op), op->entry->has_waiting,
-                                status_glanced, op);
+        op->glance = glance_new(&(struct glance_config){.store = op->node->store,
+                                                        .spares = &op->node->glances,
+                                                        .shared = &op->entry->glances,
+                                                        .ep = op_ep(op),
+                                                        .id = op_id(op),
+                                                        .fn = status_glanced,
+                                                        .arg = op});
     }
 }
 
@@ -56,7 +61,6 @@ static void status_glanced(void *arg, enum err err, const struct job_view *job)
 {
     struct op *op = arg;
     if (!op_has_failed(op, err)) {
-        op->entry->has_waiting = job->state == JOB_IN_QUEUE;
         op_reply_job(op, job);
     }
 }

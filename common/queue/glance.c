@@ -1,31 +1,32 @@
 /* record + output, or, where the job is expected to wait, record + why, in one flush
  *   -> answer
- *   -> a wrong guess: the other of the two -> answer
+ *   -> a wrong guess: the output, or the script -> answer
  *   -> in doubt: the script -> answer
  *
- * What is beyond doubt: a waiting, running or cancelled job without output, as of the moment of its
- * record; a completed one with its output, because nothing changes either any more. In doubt is
- * a failed one, which a retry may have begun again between the two commands, and a running one with
- * output: that may be progress or already the result. Behind a slot that moves the replies may come
- * in another order; then, too, the script is asked. */
+ * What is beyond doubt: a running or cancelled job without output, as of the moment of its record;
+ * a completed one with its output, because nothing changes either any more. In doubt is a failed
+ * one, which a retry may have begun again between the two commands, and a running one with output:
+ * that may be progress or already the result. Behind a slot that moves the replies may come in
+ * another order; then, too, the script is asked. */
 #include "queue/glance.h"
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "queue/queue_args.h"
 
 enum { FIELD_NUMBER = 10, FIELD_CLASS };                              /* of the record */
 enum { WHY_FIRST, WHY_FIRST_LOW, WHY_REASON, WHY_DETAIL, WHY_COUNT }; /* see explain.lua */
 
+#define SHARED_US 2000
+
 struct glance {
-    struct store *store;
-    struct slice ep, id;
-    glance_fn fn;
-    void *arg;
+    struct glance_config config;
     struct store_call record, output; /* output: of the script too */
     struct store_call why;
     enum err err; /* of the record */
     bool has_record;
     bool expects_wait;
+    bool has_why;   /* what is shared is new enough */
     bool needs_why; /* the job waits, and nothing else is missing */
     bool is_low;
     int64_t number;
@@ -45,18 +46,20 @@ static struct slice key_of(struct buf *key, const char *kind, const struct glanc
 {
     buf_clear(key);
     (void)buf_put_str(key, "mr:{");
-    (void)buf_put_slice(key, glance->ep);
+    (void)buf_put_slice(key, glance->config.ep);
     (void)buf_put_str(key, kind);
-    (void)buf_put_slice(key, glance->id);
+    (void)buf_put_slice(key, glance->config.id);
     return buf_slice(key);
 }
 
-struct glance *glance_new(struct store *store, struct slice ep, struct slice id, bool expects_wait,
-                          glance_fn fn, void *arg)
+struct spares glance_spares(void)
 {
-    struct glance *glance = xcalloc(1, sizeof(*glance));
-    *glance = (struct glance){
-        .store = store, .ep = ep, .id = id, .fn = fn, .arg = arg, .expects_wait = expects_wait};
+    return SPARES_OF(struct glance);
+}
+
+/* Its number and class are only asked for where it is expected to wait. */
+static void glance_ask_record(struct glance *glance)
+{
     AUTO(buf_done) struct buf key = BUF_INIT;
     const struct slice record[] = {
         SLICE("HMGET"), key_of(&key, "}:job:", glance),
@@ -67,11 +70,28 @@ struct glance *glance_new(struct store *store, struct slice ep, struct slice id,
         SLICE("fr"),    SLICE("o"),
         SLICE("n"),     SLICE("c"),
     };
-    store_command(store, &glance->record, record, COUNT_OF(record), glance_recorded);
-    if (expects_wait) {
-        glance_explain(glance);
-    } else {
+    size_t count = COUNT_OF(record) - (glance->expects_wait ? 0 : 2);
+    store_command(glance->config.store, &glance->record, record, count, glance_recorded);
+}
+
+void glance_shared_done(struct glance_shared *shared)
+{
+    buf_done(&shared->reason);
+    buf_done(&shared->detail);
+}
+
+struct glance *glance_new(const struct glance_config *config)
+{
+    const struct glance_shared *shared = config->shared;
+    struct glance *glance = spares_take(config->spares);
+    glance->config = *config;
+    glance->expects_wait = shared->expects_wait;
+    glance->has_why = shared->told_us > 0 && clock_mono_us() <= shared->told_us + SHARED_US;
+    glance_ask_record(glance);
+    if (!glance->expects_wait) {
         glance_ask_output(glance);
+    } else if (!glance->has_why) {
+        glance_explain(glance);
     }
     return glance;
 }
@@ -82,8 +102,16 @@ void glance_free(struct glance *glance)
         store_detach(&glance->record);
         store_detach(&glance->output);
         store_detach(&glance->why);
-        free(glance);
+        spares_give(glance->config.spares, glance);
     }
+}
+
+static void glance_end(struct glance *glance, enum err err, const struct job_view *job)
+{
+    if (err == ERR_OK) {
+        glance->config.shared->expects_wait = job->state == JOB_IN_QUEUE;
+    }
+    glance->config.fn(glance->config.arg, err, err == ERR_OK ? job : NULL);
 }
 
 static void glance_decode(struct glance *glance, const struct reply *reply)
@@ -92,7 +120,7 @@ static void glance_decode(struct glance *glance, const struct reply *reply)
         glance->err = reply_count(reply) > 0 ? ERR_NOT_FOUND : ERR_STORE_REPLY;
         return;
     }
-    glance->err = queue_record_result(reply, glance->id, &glance->job);
+    glance->err = queue_record_result(reply, glance->config.id, &glance->job);
     struct slice worker = glance->job.worker;
     if (glance->err != ERR_OK || worker.len > ID_MAX) {
         glance->err = ERR_STORE_REPLY;
@@ -111,11 +139,26 @@ static void glance_ask_output(struct glance *glance)
 {
     AUTO(buf_done) struct buf key = BUF_INIT;
     const struct slice output[] = {SLICE("GET"), key_of(&key, "}:out:", glance)};
-    store_command(glance->store, &glance->output, output, COUNT_OF(output), glance_output);
+    store_command(glance->config.store, &glance->output, output, COUNT_OF(output), glance_output);
+}
+
+/* The job waits: its place, and why. */
+static void glance_tell_wait(struct glance *glance)
+{
+    const struct glance_shared *shared = glance->config.shared;
+    int64_t first = glance->is_low ? shared->first_low : shared->first;
+    glance->job.position = glance->number > first ? glance->number - first : 0;
+    glance->job.reason = buf_slice(&shared->reason);
+    glance->job.detail = buf_slice(&shared->detail);
+    glance_end(glance, ERR_OK, &glance->job);
 }
 
 static void glance_needs_why(struct glance *glance)
 {
+    if (glance->has_why) {
+        glance_tell_wait(glance);
+        return;
+    }
     glance->needs_why = true;
     if (!store_call_is_waiting(&glance->why)) {
         glance_explain(glance);
@@ -134,7 +177,7 @@ static void glance_recorded(struct store_call *call, enum err err, const struct 
         return; /* the output follows */
     }
     if (glance->err != ERR_OK) {
-        glance->fn(glance->arg, glance->err, NULL);
+        glance_end(glance, glance->err, NULL);
     } else if (glance->job.state == JOB_IN_QUEUE) {
         glance_needs_why(glance);
     } else {
@@ -149,9 +192,9 @@ static bool is_beyond_doubt(const struct job_view *job, bool has_output)
         return has_output;
     case JOB_IN_PROGRESS:
         return !has_output;
-    case JOB_IN_QUEUE:
     case JOB_CANCELLED:
         return true;
+    case JOB_IN_QUEUE: /* its number and the reason are missing */
     case JOB_FAILED:
     case JOB_TIMED_OUT:
     case JOB_STATE_COUNT:
@@ -164,47 +207,57 @@ static void glance_output(struct store_call *call, enum err err, const struct re
 {
     struct glance *glance = container_of(call, struct glance, output);
     if (glance->has_record && (glance->err != ERR_OK || err != ERR_OK)) {
-        glance->fn(glance->arg, glance->err != ERR_OK ? glance->err : err, NULL);
+        glance_end(glance, glance->err != ERR_OK ? glance->err : err, NULL);
     } else if (!glance->has_record || !is_beyond_doubt(&glance->job, !reply_is_nil(reply))) {
         glance_ask_script(glance);
-    } else if (glance->job.state == JOB_IN_QUEUE) {
-        glance_needs_why(glance);
     } else {
         glance->job.members = reply_slice(reply);
-        glance->fn(glance->arg, ERR_OK, &glance->job);
+        glance_end(glance, ERR_OK, &glance->job);
     }
 }
 
 static void glance_explain(struct glance *glance)
 {
-    store_eval(glance->store, &glance->why, SCRIPT_EXPLAIN, glance->ep, NULL, 0, glance_explained);
+    store_eval(glance->config.store, &glance->why, SCRIPT_EXPLAIN, glance->config.ep, NULL, 0,
+               glance_explained);
+}
+
+static void put_text(struct buf *out, const struct reply *text)
+{
+    buf_clear(out);
+    (void)buf_put_slice(out, reply_slice(text));
+}
+
+static void share(struct glance_shared *shared, const struct reply *reply)
+{
+    shared->told_us = clock_mono_us();
+    shared->first = reply_int(reply_at(reply, WHY_FIRST), INT64_MAX); /* none: it is the first */
+    shared->first_low = reply_int(reply_at(reply, WHY_FIRST_LOW), INT64_MAX);
+    put_text(&shared->reason, reply_at(reply, WHY_REASON));
+    put_text(&shared->detail, reply_at(reply, WHY_DETAIL));
 }
 
 static void glance_explained(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct glance *glance = container_of(call, struct glance, why);
-    if (!glance->needs_why) {
-        return;
-    }
     if (err == ERR_OK && reply_count(reply) != WHY_COUNT) {
         err = ERR_STORE_REPLY;
     }
-    if (err != ERR_OK) {
-        glance->fn(glance->arg, err, NULL);
-        return;
+    if (err == ERR_OK) {
+        share(glance->config.shared, reply);
     }
-    int64_t first =
-        reply_int(reply_at(reply, glance->is_low ? WHY_FIRST_LOW : WHY_FIRST), glance->number);
-    glance->job.position = glance->number > first ? glance->number - first : 0;
-    glance->job.reason = reply_slice(reply_at(reply, WHY_REASON));
-    glance->job.detail = reply_slice(reply_at(reply, WHY_DETAIL));
-    glance->fn(glance->arg, ERR_OK, &glance->job);
+    if (glance->needs_why && err == ERR_OK) {
+        glance_tell_wait(glance);
+    } else if (glance->needs_why) {
+        glance_end(glance, err, NULL);
+    }
 }
 
 static void glance_ask_script(struct glance *glance)
 {
+    const struct glance_config *config = &glance->config;
     store_detach(&glance->record);
-    queue_read(glance->store, &glance->output, glance->ep, glance->id, SLICE(""), RATE_NONE,
+    queue_read(config->store, &glance->output, config->ep, config->id, SLICE(""), RATE_NONE,
                glance_read);
 }
 
@@ -213,7 +266,7 @@ static void glance_read(struct store_call *call, enum err err, const struct repl
     struct glance *glance = container_of(call, struct glance, output);
     struct job_view job;
     if (err == ERR_OK) {
-        err = queue_read_result(reply, glance->id, &job);
+        err = queue_read_result(reply, glance->config.id, &job);
     }
-    glance->fn(glance->arg, err, err == ERR_OK ? &job : NULL);
+    glance_end(glance, err, &job);
 }

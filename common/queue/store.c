@@ -6,7 +6,7 @@
  *   store_route.c   which lane: by the hash slot of the key; follows the nodes
  *   store_stall.c   slots that are on the move, and how calls wait for them
  *   store_lane.c    one node: what waits, what is on its way, replies
- *   store_link.c    one connection; store_tls.c
+ *   store_link.c    one connection; store_tls.c; store_objects.c: the memory of its replies
  *   store_nodes.c   who is a master now: store_sentinel.c, store_cluster.c, store_slots.c
  *
  * A batch that has waited wait_ms for a connection ends with ERR_STORE_AWAY. */

@@ -28,6 +28,20 @@ static void on_glance(void *arg, enum err err, const struct job_view *job)
     seen_end(arg, err, job);
 }
 
+static struct glance *glance_at(struct fixture *fixture, struct glance_shared *shared,
+                                struct seen *seen)
+{
+    static struct spares spares;
+    spares = spares.size == 0 ? glance_spares() : spares;
+    return glance_new(&(struct glance_config){.store = fixture->store,
+                                              .spares = &spares,
+                                              .shared = shared,
+                                              .ep = SLICE("e"),
+                                              .id = SLICE("j"),
+                                              .fn = on_glance,
+                                              .arg = seen});
+}
+
 static void on_read(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct job_view job;
@@ -67,11 +81,11 @@ static const char *look(struct fixture *fixture, const char *const *commands, en
     }
     struct seen glanced[2] = {{.fixture = fixture}, {.fixture = fixture}};
     struct seen read = {.fixture = fixture};
+    struct glance_shared shared[2] = {{0}, {.expects_wait = true}};
     struct glance *glances[2];
     fixture->left = 3;
     for (int i = 0; i < 2; i++) {
-        glances[i] =
-            glance_new(fixture->store, SLICE("e"), SLICE("j"), i == 1, on_glance, &glanced[i]);
+        glances[i] = glance_at(fixture, &shared[i], &glanced[i]);
     }
     queue_read(fixture->store, &read.call, SLICE("e"), SLICE("j"), SLICE(""), RATE_NONE, on_read);
     run(fixture);
@@ -80,6 +94,7 @@ static const char *look(struct fixture *fixture, const char *const *commands, en
     buf_done(&read.text);
     for (int i = 0; i < 2; i++) {
         glance_free(glances[i]);
+        glance_shared_done(&shared[i]);
         assert_int_equal(glanced[i].ended, 1);
         assert_int_equal(glanced[i].err, expected);
         assert_slice(buf_slice(&glanced[i].text), text);
@@ -156,6 +171,7 @@ static void many_that_wait_share_one_explanation(void **state)
     struct fixture *fixture = *state;
     enum { COUNT = 200 };
     struct seen seen[COUNT];
+    struct glance_shared shared[2] = {{0}, {.expects_wait = true}};
     struct glance *glances[COUNT];
     redis(fixture, RECORD "s Q");
     redis(fixture, "RPUSH mr:{e}:q j");
@@ -163,8 +179,7 @@ static void many_that_wait_share_one_explanation(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         seen[i] = (struct seen){.fixture = fixture};
         fixture->left++;
-        glances[i] =
-            glance_new(fixture->store, SLICE("e"), SLICE("j"), i % 2 == 0, on_glance, &seen[i]);
+        glances[i] = glance_at(fixture, &shared[i % 2], &seen[i]);
     }
     run(fixture);
     for (size_t i = 0; i < COUNT; i++) {
@@ -173,13 +188,45 @@ static void many_that_wait_share_one_explanation(void **state)
         buf_done(&seen[i].text);
         glance_free(glances[i]);
     }
+    glance_shared_done(&shared[0]);
+    glance_shared_done(&shared[1]);
+}
+
+/* What a glance that expects a waiting job says of its reason. */
+static void expect_reason(struct fixture *fixture, struct glance_shared *shared, const char *reason)
+{
+    struct seen seen = {.fixture = fixture};
+    fixture->left++;
+    struct glance *glance = glance_at(fixture, shared, &seen);
+    run(fixture);
+    assert_int_equal(seen.err, ERR_OK);
+    assert_non_null(strstr(seen.text.ptr, reason));
+    buf_done(&seen.text);
+    glance_free(glance);
+}
+
+static void an_explanation_is_shared_while_it_is_new(void **state)
+{
+    struct fixture *fixture = *state;
+    struct glance_shared shared = {.expects_wait = true};
+    redis(fixture, RECORD "s Q");
+    redis(fixture, "RPUSH mr:{e}:q j");
+    redis(fixture, "HSET mr:{e}:stats reason PAUSED");
+    expect_reason(fixture, &shared, "\"reason\":\"PAUSED\",\"position\":0");
+    redis(fixture, "HSET mr:{e}:stats reason STARTING");
+    shared.told_us = UINT64_MAX / 2; /* of a time to come: not old for sure */
+    expect_reason(fixture, &shared, "\"reason\":\"PAUSED\",\"position\":0");
+    shared.told_us = 1;
+    expect_reason(fixture, &shared, "\"reason\":\"STARTING\",\"position\":0");
+    glance_shared_done(&shared);
 }
 
 static void freed_glance_stays_silent(void **state)
 {
     struct fixture *fixture = *state;
     struct seen seen = {.fixture = fixture};
-    glance_free(glance_new(fixture->store, SLICE("e"), SLICE("j"), true, on_glance, &seen));
+    struct glance_shared shared = {.expects_wait = true};
+    glance_free(glance_at(fixture, &shared, &seen));
     redis(fixture, "PING");
     assert_int_equal(seen.ended, 0);
     glance_free(NULL);
@@ -199,6 +246,7 @@ int main(void)
         TEST(a_result_without_a_record_is_no_job),
         TEST(keys_of_another_kind_are_an_error),
         TEST(many_that_wait_share_one_explanation),
+        TEST(an_explanation_is_shared_while_it_is_new),
         TEST(freed_glance_stays_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

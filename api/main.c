@@ -330,6 +330,8 @@ static void program_done(struct program *program)
     exporter_close(program->exporter);
     http_server_close(node->server); /* ends all operations, so the rest is nobody's */
     heavy_done(&node->heavy);
+    spares_done(&node->ops);
+    spares_done(&node->glances);
     pools_free(node->pools);
     fetcher_free(node->fetcher);
     limits_free(node->limits);

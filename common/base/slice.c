@@ -13,7 +13,7 @@ bool slice_eq_nocase(struct slice a, struct slice b)
         return false;
     }
     for (size_t i = 0; i < a.len; i++) {
-        if (to_lower(a.ptr[i]) != to_lower(b.ptr[i])) {
+        if (a.ptr[i] != b.ptr[i] && to_lower(a.ptr[i]) != to_lower(b.ptr[i])) {
             return false;
         }
     }
@@ -53,23 +53,31 @@ struct slice slice_cut(struct slice *rest, char separator)
 #define DIGITS_SAFE 18 /* so many never overflow */
 
 /* Accumulated negatively, so that the smallest value fits. */
-static enum err digits_to_i64(struct slice digits, int64_t *ret_negative)
+static enum err add_digits(struct slice digits, int64_t *value)
 {
-    int64_t value = 0;
     for (size_t i = 0; i < digits.len; i++) {
         int digit = digits.ptr[i] - '0';
-        if (digit < 0 || digit > 9) {
-            return ERR_BAD_REQUEST;
-        }
-        if (digits.len <= DIGITS_SAFE) {
-            value = value * 10 - digit;
-        } else if (__builtin_mul_overflow(value, 10, &value) ||
-                   __builtin_sub_overflow(value, digit, &value)) {
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(*value, 10, value) ||
+            __builtin_sub_overflow(*value, digit, value)) {
             return ERR_BAD_REQUEST;
         }
     }
+    return ERR_OK;
+}
+
+static enum err digits_to_i64(struct slice digits, int64_t *ret_negative)
+{
+    int64_t value = 0;
+    size_t safe = digits.len < DIGITS_SAFE ? digits.len : DIGITS_SAFE;
+    for (size_t i = 0; i < safe; i++) {
+        unsigned digit = (unsigned)(digits.ptr[i] - '0');
+        if (digit > 9) {
+            return ERR_BAD_REQUEST;
+        }
+        value = value * 10 - digit;
+    }
     *ret_negative = value;
-    return digits.len > 0 ? ERR_OK : ERR_BAD_REQUEST;
+    return digits.len > 0 ? add_digits(slice_from(digits, safe), ret_negative) : ERR_BAD_REQUEST;
 }
 
 enum err slice_to_i64(struct slice a, int64_t *ret_value)

@@ -20,13 +20,24 @@ void *spares_take(struct spares *spares)
     }
     memcpy(&spares->first, object, sizeof(spares->first));
     spares->count--;
-    return memset(object, 0, spares->size);
+    return spares->end != NULL ? object : memset(object, 0, spares->size);
+}
+
+static void discard(const struct spares *spares, void *object)
+{
+    if (spares->end != NULL) {
+        spares->end(object);
+    }
+    free(object);
 }
 
 void spares_give(struct spares *spares, void *object)
 {
-    if (object == NULL || !KEEPS || spares->count == COUNT_MAX) {
-        free(object);
+    if (object == NULL) {
+        return;
+    }
+    if (!KEEPS || spares->count == COUNT_MAX) {
+        discard(spares, object);
         return;
     }
     memcpy(object, &spares->first, sizeof(spares->first));
@@ -39,7 +50,7 @@ void spares_done(struct spares *spares)
     while (spares->first != NULL) {
         void *object = spares->first;
         memcpy(&spares->first, object, sizeof(spares->first));
-        free(object);
+        discard(spares, object);
     }
     spares->count = 0;
 }

@@ -8,14 +8,18 @@
 #include <stddef.h>
 
 struct spares {
-    size_t size;  /* bytes of an object, at least those of a pointer */
-    void *first;  /* private: each holds the next */
+    size_t size; /* bytes of an object, at least those of a pointer */
+    /* Frees what an object owns. With it, objects keep that memory while they are not used. */
+    void (*end)(void *object);
+    void *first;  /* private: each holds the next in its first bytes */
     size_t count; /* private */
 };
 
 #define SPARES_OF(type) ((struct spares){.size = sizeof(type)})
+#define SPARES_KEEPING(type, end_fn) ((struct spares){.size = sizeof(type), .end = (end_fn)})
 
-void *spares_take(struct spares *spares);              /* zeroed */
+/* Zeroed; with `end` as it was given back, but for its first pointer. */
+void *spares_take(struct spares *spares);
 void spares_give(struct spares *spares, void *object); /* accepts NULL */
 void spares_done(struct spares *spares);               /* those that are out are not freed by it */
 

@@ -210,19 +210,32 @@ static void begin_linger(struct http_conn *conn)
 
 /* --- the end of a request --- */
 
-/* One spare of each is enough: requests that are answered at once come one after the other. */
+void http_conn_take_memory(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+    if (conn->parse.bytes.ptr == NULL && server->spare_count > 0) {
+        struct http_memory *spare = &server->spares[--server->spare_count];
+        http_parse_lend(&spare->parse, &conn->parse);
+        conn->body = spare->body;
+    }
+}
+
 static void give_memory_back(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
     http_parse_reset(&conn->parse);
-    http_parse_lend(&conn->parse, &server->spare_parse);
-    http_parse_done(&conn->parse);
-    if (conn->body.len <= SPARE_BODY && server->spare_body.ptr == NULL) {
-        server->spare_body = conn->body;
+    if (conn->body.cap > SPARE_BODY) {
+        buf_done(&conn->body);
+    }
+    if (conn->parse.bytes.ptr != NULL && server->spare_count < HTTP_SPARES_MAX) {
+        struct http_memory *spare = &server->spares[server->spare_count++];
+        http_parse_lend(&conn->parse, &spare->parse);
+        buf_clear(&conn->body);
+        spare->body = conn->body;
         conn->body = BUF_INIT;
     }
+    http_parse_done(&conn->parse);
     buf_done(&conn->body);
-    buf_clear(&server->spare_body);
 }
 
 static void forget_request(struct http_conn *conn)

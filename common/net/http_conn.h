@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "net/http_parse.h"
 
+#define HTTP_SPARES_MAX 64
 #define HTTP_READ_SIZE 65536 /* one read takes at most this much; bounds pipelined bytes, too */
 /* Idle connections of a draining server: longer than a request is on its way. */
 #define HTTP_DRAIN_GRACE_MS 250
@@ -78,6 +79,12 @@ struct http_conn {
     uint64_t drained;           /* thrown away in LINGER */
 };
 
+/* What a request is read into. */
+struct http_memory {
+    struct http_parse parse;
+    struct buf body;
+};
+
 struct http_server {
     struct loop *loop;
     struct http_config config; /* no zeros left in it */
@@ -94,10 +101,10 @@ struct http_server {
     void (*on_drained)(void *arg);
     void *drained_arg;
     bool is_draining, is_drained, is_closing;
-    /* Memory that went through the last request, still warm: the next one starts with it. So idle
-     * connections hold none, and a busy server works in the same few lines of cache. */
-    struct http_parse spare_parse;
-    struct buf spare_body;
+    /* Memory that went through the last requests, still warm: the next ones start with it. So idle
+     * connections hold none, and a busy server neither frees nor allocates. */
+    struct http_memory spares[HTTP_SPARES_MAX];
+    size_t spare_count;
     struct buf scratch;              /* heads of answers */
     char read_bytes[HTTP_READ_SIZE]; /* every read of every connection */
 };
@@ -112,6 +119,8 @@ void http_conn_deadline(struct http_conn *conn, uint64_t delay_ms);
 void http_conn_no_deadline(struct http_conn *conn);
 /* Has the steps run in the next turn; for calls of the owner, which must not be called back. */
 void http_conn_run_later(struct http_conn *conn);
+/* For a request whose first bytes are there: memory of an earlier one. */
+void http_conn_take_memory(struct http_conn *conn);
 /* All bytes of a finished answer have left. */
 void http_conn_answered(struct http_conn *conn);
 bool http_conn_has_request(const struct http_conn *conn);

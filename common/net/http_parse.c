@@ -246,15 +246,17 @@ static bool may_have_control(const char *eight)
 
 static bool has_control(struct slice text)
 {
-    size_t i = 0;
-    while (i < text.len) {
-        if (text.len - i >= 8 && !may_have_control(text.ptr + i)) {
-            i += 8;
-        } else if (is_control(text.ptr[i++])) {
-            return true;
-        }
+    const char *at = text.ptr, *end = text.ptr + text.len;
+    while (end - at >= 8 && !may_have_control(at)) {
+        at += 8;
     }
-    return false;
+    if (end - at < 8 && text.len >= 8 && !may_have_control(end - 8)) {
+        return false; /* the rest, and some of what came before it */
+    }
+    while (at < end && !is_control(*at)) {
+        at++;
+    }
+    return at < end;
 }
 
 static enum err read_request_line(struct http_parse *parse, struct slice line)

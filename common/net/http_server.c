@@ -270,8 +270,11 @@ static void let_waiting_in(struct http_server *server)
 static void free_if_over(struct http_server *server)
 {
     if (server->is_closing && server->conn_count == 0 && list_is_empty(&server->listeners)) {
-        http_parse_done(&server->spare_parse);
-        buf_done(&server->spare_body);
+        while (server->spare_count > 0) {
+            struct http_memory *spare = &server->spares[--server->spare_count];
+            http_parse_done(&spare->parse);
+            buf_done(&spare->body);
+        }
         buf_done(&server->scratch);
         free(server);
     }

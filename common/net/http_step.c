@@ -48,7 +48,7 @@ static bool step_head(struct http_conn *conn, struct slice *in)
     }
     size_t used = 0;
     bool is_complete = false;
-    http_parse_lend(&conn->server->spare_parse, &conn->parse);
+    http_conn_take_memory(conn);
     enum err err = http_parse_feed(&conn->parse, *in, &used, &is_complete);
     if (err != ERR_OK) {
         http_refuse(conn, err, conn->parse.detail);
@@ -109,8 +109,6 @@ static bool step_decide(struct http_conn *conn, struct slice *in)
     }
     http_conn_move(conn, HTTP_READ_BODY);
     if (has_body(conn)) {
-        conn->body = conn->server->spare_body;
-        conn->server->spare_body = BUF_INIT;
         /* At once: to grow costs copies, and memory into which nothing is written costs nothing. */
         (void)buf_reserve(&conn->body, length > 0 ? (size_t)length : 0);
     }

@@ -14,7 +14,7 @@
 #include "base/id.h"
 #include "queue/queue_args.h"
 
-enum { FIELD_NUMBER = 10, FIELD_CLASS };                              /* of the record */
+enum { FIELD_NUMBER = 8, FIELD_CLASS };                               /* of the record */
 enum { WHY_FIRST, WHY_FIRST_LOW, WHY_REASON, WHY_DETAIL, WHY_COUNT }; /* see explain.lua */
 
 #define SHARED_US 2000
@@ -42,14 +42,25 @@ static void glance_explained(struct store_call *call, enum err err, const struct
 static void glance_ask_script(struct glance *glance);
 static void glance_read(struct store_call *call, enum err err, const struct reply *reply);
 
-static struct slice key_of(struct buf *key, const char *kind, const struct glance *glance)
+struct key {
+    char text[sizeof("mr:{}:kind:") + ID_MAX + ID_MAX];
+};
+
+static char *put_slice(char *at, struct slice text)
 {
-    buf_clear(key);
-    (void)buf_put_str(key, "mr:{");
-    (void)buf_put_slice(key, glance->config.ep);
-    (void)buf_put_str(key, kind);
-    (void)buf_put_slice(key, glance->config.id);
-    return buf_slice(key);
+    memcpy(at, text.ptr, text.len);
+    return at + text.len;
+}
+
+/* Lives as long as *key. */
+static struct slice key_of(struct key *key, struct slice kind, const struct glance *glance)
+{
+    ensure(glance->config.ep.len <= ID_MAX && glance->config.id.len <= ID_MAX);
+    char *at = put_slice(key->text, SLICE("mr:{"));
+    at = put_slice(at, glance->config.ep);
+    at = put_slice(at, kind);
+    at = put_slice(at, glance->config.id);
+    return (struct slice){key->text, (size_t)(at - key->text)};
 }
 
 struct spares glance_spares(void)
@@ -60,13 +71,12 @@ struct spares glance_spares(void)
 /* Its number and class are only asked for where it is expected to wait. */
 static void glance_ask_record(struct glance *glance)
 {
-    AUTO(buf_done) struct buf key = BUF_INIT;
+    struct key key;
     const struct slice record[] = {
-        SLICE("HMGET"), key_of(&key, "}:job:", glance),
-        SLICE("s"),     SLICE("a"),
-        SLICE("t0"),    SLICE("t1"),
-        SLICE("t2"),    SLICE("w"),
-        SLICE("r"),     SLICE("tk"),
+        SLICE("HMGET"), key_of(&key, SLICE("}:job:"), glance),
+        SLICE("s"),     SLICE("t0"),
+        SLICE("t1"),    SLICE("t2"),
+        SLICE("w"),     SLICE("r"),
         SLICE("fr"),    SLICE("o"),
         SLICE("n"),     SLICE("c"),
     };
@@ -130,15 +140,16 @@ static void glance_decode(struct glance *glance, const struct reply *reply)
         memcpy(glance->worker, worker.ptr, worker.len);
         glance->job.worker.ptr = glance->worker;
     }
-    glance->job.token = SLICE_NONE;
-    glance->number = reply_int(reply_at(reply, FIELD_NUMBER), 0);
-    glance->is_low = slice_is(reply_slice(reply_at(reply, FIELD_CLASS)), "l");
+    if (glance->expects_wait) {
+        glance->number = reply_int(reply_at(reply, FIELD_NUMBER), 0);
+        glance->is_low = slice_is(reply_slice(reply_at(reply, FIELD_CLASS)), "l");
+    }
 }
 
 static void glance_ask_output(struct glance *glance)
 {
-    AUTO(buf_done) struct buf key = BUF_INIT;
-    const struct slice output[] = {SLICE("GET"), key_of(&key, "}:out:", glance)};
+    struct key key;
+    const struct slice output[] = {SLICE("GET"), key_of(&key, SLICE("}:out:"), glance)};
     store_command(glance->config.store, &glance->output, output, COUNT_OF(output), glance_output);
 }
 

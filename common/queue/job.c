@@ -1,6 +1,8 @@
 /* The public face of a job: which keys each state shows. */
 #include "queue/job.h"
 
+#define USUAL_BYTES 384 /* of an object beside its members */
+
 static const struct {
     const char *name;
     char letter;
@@ -67,6 +69,7 @@ void job_put_object(struct buf *out, const struct job_view *job)
 {
     bool is_final = job_state_is_final(job->state);
     bool was_taken = job->has_run && job->state != JOB_IN_QUEUE;
+    (void)buf_reserve(out, job->members.len + USUAL_BYTES);
     (void)buf_put_str(out, "{\"id\":");
     (void)buf_put_json_str(out, job->id);
     (void)buf_put_str(out, ",\"status\":\"");

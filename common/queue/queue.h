@@ -65,7 +65,7 @@ void queue_read(struct store *store, struct store_call *call, struct slice ep, s
                 struct slice watcher, const struct rate *rate, store_fn fn);
 /* ERR_NOT_FOUND when the job is unknown. id is put into the view as it is. */
 enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job);
-/* What the fields s a t0 t1 t2 w r tk fr o of a record say, in that order. */
+/* What the fields s t0 t1 t2 w r fr o of a record say, in that order: all but attempt and token. */
 enum err queue_record_result(const struct reply *reply, struct slice id, struct job_view *ret_job);
 
 struct stream_request {

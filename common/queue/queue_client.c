@@ -73,31 +73,48 @@ void queue_read(struct store *store, struct store_call *call, struct slice ep, s
     store_eval(store, call, SCRIPT_READ, ep, argv, COUNT_OF(argv), fn);
 }
 
+/* What view_job.lua says. */
+enum {
+    VIEW_STATE,
+    VIEW_SUBMITTED,
+    VIEW_STARTED,
+    VIEW_ENDED,
+    VIEW_WORKER,
+    VIEW_RETRIES,
+    VIEW_FREED,
+    VIEW_ORPHAN,
+    VIEW_RECORD_COUNT,
+    VIEW_ATTEMPT = VIEW_RECORD_COUNT,
+    VIEW_TOKEN,
+    VIEW_MEMBERS,
+    VIEW_POSITION,
+    VIEW_REASON,
+    VIEW_DETAIL,
+};
+
 enum err queue_record_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
 {
     struct job_view job = {.id = id};
-    if (reply_count(reply) < 8 ||
-        job_state_from_letter(reply_slice(reply_at(reply, 0)), &job.state) != ERR_OK) {
+    if (reply_count(reply) < VIEW_RECORD_COUNT ||
+        job_state_from_letter(reply_slice(reply_at(reply, VIEW_STATE)), &job.state) != ERR_OK) {
         return ERR_STORE_REPLY;
     }
-    int64_t submitted_ms = reply_int(reply_at(reply, 2), 0);
-    int64_t ended_ms = reply_int(reply_at(reply, 4), 0);
-    int64_t started_ms = reply_int(reply_at(reply, 3), 0);
-    job.attempt = reply_int(reply_at(reply, 1), 0);
+    int64_t submitted_ms = reply_int(reply_at(reply, VIEW_SUBMITTED), 0);
+    int64_t started_ms = reply_int(reply_at(reply, VIEW_STARTED), 0);
+    int64_t ended_ms = reply_int(reply_at(reply, VIEW_ENDED), 0);
+    const struct reply *freed = reply_at(reply, VIEW_FREED);
     job.has_run = started_ms > 0;
     job.delay_ms = (job.has_run ? started_ms : ended_ms) - submitted_ms;
     job.execution_ms = job.has_run && ended_ms >= started_ms ? ended_ms - started_ms : 0;
-    job.worker = reply_slice(reply_at(reply, 5));
-    job.retries = reply_int(reply_at(reply, 6), 0);
-    job.token = reply_slice(reply_at(reply, 7));
-    job.has_freed = !reply_is_nil(reply_at(reply, 8));
-    job.freed_ms = reply_int(reply_at(reply, 8), ended_ms) - ended_ms;
-    job.is_orphan = reply_int(reply_at(reply, 9), 0) == 1;
+    job.worker = reply_slice(reply_at(reply, VIEW_WORKER));
+    job.retries = reply_int(reply_at(reply, VIEW_RETRIES), 0);
+    job.has_freed = !reply_is_nil(freed);
+    job.freed_ms = reply_int(freed, ended_ms) - ended_ms;
+    job.is_orphan = reply_int(reply_at(reply, VIEW_ORPHAN), 0) == 1;
     *ret_job = job;
     return ERR_OK;
 }
 
-/* The record, members, position, reason, detail: see view_job.lua. */
 enum err queue_read_result(const struct reply *reply, struct slice id, struct job_view *ret_job)
 {
     if (reply_is_nil(reply)) {
@@ -110,10 +127,12 @@ enum err queue_read_result(const struct reply *reply, struct slice id, struct jo
     if (queue_record_result(reply, id, &job) != ERR_OK) {
         return ERR_STORE_REPLY;
     }
-    job.members = reply_slice(reply_at(reply, 10));
-    job.position = reply_int(reply_at(reply, 11), 0);
-    job.reason = reply_slice(reply_at(reply, 12));
-    job.detail = reply_slice(reply_at(reply, 13));
+    job.attempt = reply_int(reply_at(reply, VIEW_ATTEMPT), 0);
+    job.token = reply_slice(reply_at(reply, VIEW_TOKEN));
+    job.members = reply_slice(reply_at(reply, VIEW_MEMBERS));
+    job.position = reply_int(reply_at(reply, VIEW_POSITION), 0);
+    job.reason = reply_slice(reply_at(reply, VIEW_REASON));
+    job.detail = reply_slice(reply_at(reply, VIEW_DETAIL));
     *ret_job = job;
     return ERR_OK;
 }
@@ -264,7 +283,7 @@ enum err queue_recent_at(const struct reply *reply, size_t index, struct job_vie
         return ERR_NOT_FOUND;
     }
     const struct reply *job = reply_at(item, 1);
-    *ret_submitted_ms = reply_int(reply_at(job, 2), 0);
+    *ret_submitted_ms = reply_int(reply_at(job, VIEW_SUBMITTED), 0);
     return queue_read_result(job, reply_slice(reply_at(item, 0)), ret_job);
 }
 

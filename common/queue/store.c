@@ -148,7 +148,7 @@ struct store *store_new(struct loop *loop, const struct store_config *config)
     store->config = *config;
     store->config.wait_ms = config->wait_ms ? config->wait_ms : WAIT_MS_DEFAULT;
     store->config.reply_ms = config->reply_ms ? config->reply_ms : REPLY_MS_DEFAULT;
-    batch_pool_init(&store->batches);
+    store->batches = batch_spares();
     list_init(&store->lanes);
     list_init(&store->stalls);
     list_init(&store->homeless);
@@ -176,7 +176,7 @@ void store_close(struct store *store)
     store_close_lanes(store);
     timer_stop(&store->timer);
     nodes_unref(store->nodes);
-    batch_pool_done(&store->batches);
+    spares_done(&store->batches);
     free(store);
 }
 

@@ -15,11 +15,6 @@
 #include "queue/store_core.h"
 
 #define COMMAND_MAX ((size_t)512 << 20)
-#ifdef __SANITIZE_ADDRESS__
-#define SPARE_MAX 0 /* the sanitizer shall see who uses one that has ended */
-#else
-#define SPARE_MAX 256
-#endif
 #define SPARE_ARGS_MAX ((size_t)4 << 10)
 #define COUNT_MAX 23 /* sign, number, line end */
 #define BULK_FRAME_MAX (COUNT_MAX + 2)
@@ -94,7 +89,13 @@ static char *write_count(char *at, char sign, size_t count)
 
 static char *write_bulk(char *at, struct slice arg)
 {
-    at = write_count(at, '$', arg.len);
+    if (arg.len < 10) { /* most names are that short */
+        const char frame[] = {'$', (char)('0' + arg.len), '\r', '\n'};
+        memcpy(at, frame, sizeof(frame));
+        at += sizeof(frame);
+    } else {
+        at = write_count(at, '$', arg.len);
+    }
     if (arg.len > 0) {
         memcpy(at, arg.ptr, arg.len);
         at += arg.len;
@@ -122,40 +123,21 @@ static void put_bulks(struct buf *out, size_t announced, const struct slice *arg
     out->len = (size_t)(at - out->ptr);
 }
 
-void batch_pool_init(struct batch_pool *pool)
+static void end_batch(void *batch)
 {
-    list_init(&pool->spare);
-    pool->count = 0;
-    pool->max = SPARE_MAX;
+    buf_done(&((struct store_batch *)batch)->args);
 }
 
-void batch_pool_done(struct batch_pool *pool)
+struct spares batch_spares(void)
 {
-    for (struct store_batch *batch; (batch = batch_first(&pool->spare)) != NULL;) {
-        list_unlink(&batch->link);
-        buf_done(&batch->args);
-        free(batch);
-    }
+    return SPARES_KEEPING(struct store_batch, end_batch);
 }
 
-/* An empty one; its arguments may have memory. */
-static struct store_batch *take_spare(struct batch_pool *pool)
+struct store_batch *batch_new(struct spares *pool, enum script_id script)
 {
-    struct store_batch *batch = batch_first(&pool->spare);
-    if (batch == NULL) {
-        batch = xmalloc(sizeof(*batch));
-        buf_init(&batch->args, COMMAND_MAX);
-        return batch;
-    }
-    list_unlink(&batch->link);
-    pool->count--;
-    return batch;
-}
-
-struct store_batch *batch_new(struct batch_pool *pool, enum script_id script)
-{
-    struct store_batch *batch = take_spare(pool);
+    struct store_batch *batch = spares_take(pool);
     *batch = (struct store_batch){.pool = pool, .script = script, .args = batch->args};
+    batch->args.max = COMMAND_MAX;
     list_init(&batch->link);
     list_init(&batch->open_link);
     return batch;
@@ -163,7 +145,6 @@ struct store_batch *batch_new(struct batch_pool *pool, enum script_id script)
 
 void batch_free(struct store_batch *batch)
 {
-    struct batch_pool *pool = batch->pool;
     list_unlink(&batch->link);
     list_unlink(&batch->open_link);
     reply_free(batch->answered);
@@ -172,14 +153,11 @@ void batch_free(struct store_batch *batch)
     if (batch->items != &batch->first) {
         free(batch->items);
     }
-    if (pool->count < pool->max && batch->args.cap <= SPARE_ARGS_MAX) {
-        buf_clear(&batch->args);
-        list_push_front(&pool->spare, &batch->link);
-        pool->count++;
-    } else {
+    if (batch->args.cap > SPARE_ARGS_MAX) {
         buf_done(&batch->args);
-        free(batch);
     }
+    buf_clear(&batch->args);
+    spares_give(batch->pool, batch);
 }
 
 /* Most batches have one item and no memory beside their own. */

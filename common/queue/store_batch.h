@@ -7,6 +7,7 @@
 #ifndef QUEUE_STORE_BATCH_H
 #define QUEUE_STORE_BATCH_H
 
+#include "base/spares.h"
 #include "queue/store.h"
 #include "queue/store_url.h"
 
@@ -19,14 +20,8 @@ struct batch_item {
     size_t args_end, byte_end; /* of the batch's arguments, up to and with this item's */
 };
 
-/* Batches that have ended, with the memory of their arguments, for those to come. */
-struct batch_pool {
-    struct list spare; /* batch.link */
-    size_t count, max;
-};
-
 struct store_batch {
-    struct batch_pool *pool;
+    struct spares *pool;
     struct list link;
     struct list open_link; /* while further items may join */
     enum script_id script; /* NO_SCRIPT: a plain command */
@@ -49,9 +44,8 @@ struct store_batch {
     bool needs_text; /* Redis does not know the script: send EVAL */
 };
 
-void batch_pool_init(struct batch_pool *pool);
-void batch_pool_done(struct batch_pool *pool); /* after its last batch */
-struct store_batch *batch_new(struct batch_pool *pool, enum script_id script);
+struct spares batch_spares(void); /* they keep the memory of their arguments */
+struct store_batch *batch_new(struct spares *pool, enum script_id script);
 void batch_free(struct store_batch *batch);
 void batch_add(struct store_batch *batch, struct store_call *call, const struct slice *args,
                size_t count);

@@ -20,7 +20,7 @@ struct store {
     struct timer stall_timer;
     struct list homeless; /* batch.link; nobody knows yet who has their slot */
     struct list open;     /* batch.open_link, newest first */
-    struct batch_pool batches;
+    struct spares batches;
     struct loop_hook hook;
     struct timer timer; /* coarse: ends of waiting and of answers */
     uint64_t seq;

@@ -18,7 +18,7 @@ Finished = namedtuple("Finished", "applied watchers token delay_ms execution_ms 
 Lost = namedtuple("Lost", "applied state watchers token", defaults=(None,) * 3)
 Change = namedtuple("Change", "id state watchers token")
 Cancelled = namedtuple("Cancelled", "state watchers token delay_ms execution_ms worker")
-View = namedtuple("View", "state attempt submitted started ended worker retries token freed orphan"
+View = namedtuple("View", "state submitted started ended worker retries freed orphan attempt token"
                   " members position reason detail", defaults=(None,) * 6)
 Page = namedtuple("Page", "state attempt token more chunks")
 Tail = namedtuple("Tail", "job version first stored chunks")

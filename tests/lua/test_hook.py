@@ -121,8 +121,8 @@ def test_each_end_puts_one_delivery_into_the_outbox(queue, heard, end, state):
     assert hints() == [("mr:hooks", queue.prefix)]
     (hook,) = take(queue)
     assert (hook.job, hook.url, hook.failed) == ("a", URL, "0")
-    shown = [state, view.attempt, view.submitted, view.started or "", view.ended,
-             view.worker or "", view.retries or "", "", None, None, view.members or ""]
+    shown = [state, view.submitted, view.started or "", view.ended, view.worker or "",
+             view.retries or "", None, None, view.attempt, "", view.members or ""]
     assert hook.view == shown
 
 
@@ -266,7 +266,7 @@ def test_retry_withdraws_the_undone_end_and_its_completion_is_delivered(queue):
     attempt = queue.take_one().attempt
     queue.finish("a", attempt=attempt)
     (hook,) = take(queue)
-    assert (hook.view[0], hook.view[1], hook.failed) == ("C", str(attempt), "0")
+    assert (hook.view[0], hook.view[8], hook.failed) == ("C", str(attempt), "0")
     assert hook.name != old.name
 
 

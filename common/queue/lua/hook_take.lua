@@ -14,12 +14,12 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', outbox, '-inf', now, 'LIMIT', 
     if left < 0 and #result > 1 then
         break
     end
-    local hook = redis.call('HMGET', key, 'id', 'url', 'n', 's', 'a', 't0', 't1', 't2', 'w', 'r', 'm')
+    local hook = redis.call('HMGET', key, 'id', 'url', 'n', 's', 't0', 't1', 't2', 'w', 'r', 'a', 'm')
     if hook[1] then
         redis.call('ZADD', outbox, now + ARGV[3], name)
         result[#result + 1] = {name, hook[1], hook[2], redis.call('HINCRBY', key, 'f', 1), hook[3],
-            {hook[4], hook[5], hook[6], hook[7], hook[8], hook[9], hook[10], '',
-                false, false, hook[11]}}
+            {hook[4], hook[5], hook[6], hook[7], hook[8], hook[9], false, false,
+                hook[10], '', hook[11]}}
     else
         redis.call('ZREM', outbox, name)
     end

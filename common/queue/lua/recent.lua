@@ -12,7 +12,7 @@ if limited then
 end
 local results = {}
 for _, id in ipairs(redis.call('LRANGE', P .. 'recent', 0, 99)) do
-    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 't0', 't1', 't2', 'w', 'r', 'tk')
+    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 't0', 't1', 't2', 'w', 'r', 'fr', 'o')
     if job[1] then
         results[#results + 1] = {id, job}
     end

@@ -1,9 +1,9 @@
--- A job as queue_read_result() decodes it: the record's fields down to 'o', then members or
+-- A job as queue_read_result() decodes it: the record's fields down to 'tk', then members or
 -- false, then of a waiting one its position, reason or false, detail or false; nil when unknown.
 -- Second: its watchers. Needs explain_wait.
 local function view_job(P, id, has_members)
-    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 'a', 't0', 't1', 't2', 'w', 'r', 'tk', 'fr',
-        'o', 'wt', 'n', 'c')
+    local job = redis.call('HMGET', P .. 'job:' .. id, 's', 't0', 't1', 't2', 'w', 'r', 'fr', 'o', 'a',
+        'tk', 'wt', 'n', 'c')
     local state, watchers, number, class = job[1], job[11], job[12], job[13]
     if not state then
         return nil

@@ -12,7 +12,7 @@ import time
 
 STARTED = time.monotonic()
 MODEL = os.environ.get("MODEL", "tiny")
-counts = {"active": 0, "peak": 0, "broken": 0, "served": 0}
+counts = {"active": 0, "peak": 0}
 lock = threading.Lock()
 
 
@@ -44,11 +44,26 @@ def whole_of(body, text):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    is_counted = False
 
     def log_message(self, *_):
         pass
 
+    def enter(self):
+        with lock:
+            counts["active"] += 1
+            counts["peak"] = max(counts["peak"], counts["active"])
+        self.is_counted = True
+
+    def leave(self):
+        """Before the end of the answer: whoever has that may send the next request at once."""
+        if self.is_counted:
+            self.is_counted = False
+            with lock:
+                counts["active"] -= 1
+
     def reply(self, status, body, media="application/json", **headers):
+        self.leave()
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
         self.send_response(status)
@@ -71,6 +86,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def piece(self, data):
+        if not data:
+            self.leave()
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
@@ -80,19 +97,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # ---- routes
     def any(self):
         path = self.path.split("?")[0]
-        count = 0 if path in ("/health", "/counts") else 1
-        with lock:
-            counts["active"] += count
-            counts["peak"] = max(counts["peak"], counts["active"])
+        if path not in ("/health", "/counts"):
+            self.enter()
         try:
             self.route(path)
         except OSError:
-            counts["broken"] += 1
             self.close_connection = True
         finally:
-            with lock:
-                counts["active"] -= count
-                counts["served"] += count
+            self.leave()
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = any
 

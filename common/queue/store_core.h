@@ -66,7 +66,7 @@ void stall_begin(struct store *store, int slot, uint64_t delay_ms);
 /* A batch that Redis refused because of its slot's state goes back in front; a stall that begins
  * with it is tried in delay_ms. */
 void stall_again(struct store *store, struct store_batch *batch, uint64_t delay_ms);
-/* The probe was answered: the others follow. */
+/* The probe ends, answered or not: the others follow. */
 void stall_probed(struct store *store, struct store_batch *probe);
 void stall_check(struct store *store, uint64_t now_ms);
 /* Moves all batches to ret_rest. */

@@ -272,6 +272,20 @@ void store_send_all(struct store *store)
     }
 }
 
+static void check_homeless(struct store *store, uint64_t now_ms)
+{
+    while (!list_is_empty(&store->homeless)) {
+        struct store_batch *batch = batch_first(&store->homeless);
+        if (now_ms - batch->created_ms <= store->config.wait_ms) {
+            break;
+        }
+        if (batch->is_probe) {
+            stall_probed(store, batch);
+        }
+        batch_end(batch, ERR_STORE_AWAY, NULL);
+    }
+}
+
 void store_check_waiting(struct store *store)
 {
     uint64_t now_ms = loop_now_ms(store->loop);
@@ -279,13 +293,7 @@ void store_check_waiting(struct store *store)
         lane_check(container_of(at, struct lane, link), now_ms);
     }
     stall_check(store, now_ms);
-    while (!list_is_empty(&store->homeless)) {
-        struct store_batch *batch = batch_first(&store->homeless);
-        if (now_ms - batch->created_ms <= store->config.wait_ms) {
-            break;
-        }
-        batch_end(batch, ERR_STORE_AWAY, NULL);
-    }
+    check_homeless(store, now_ms);
 }
 
 bool store_is_idle(const struct store *store)

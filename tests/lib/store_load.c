@@ -4,7 +4,8 @@
  * sent without waiting for the one before. Prints what became of each, at its end: stored EP ID MS
  * | failed EP ERROR MS | pushed EP NUMBER | heard NUMBER "heard" counts the messages of the channel
  * mr:load, to which each call of the last endpoint publishes, so that a feed that stays behind its
- * Redis is seen. Ends when all calls have ended. */
+ * Redis is seen. Ends when all calls have ended. STORE_LOAD_WAIT_MS: how long calls wait for a
+ * node, else 30 s. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -126,7 +127,10 @@ int main(int argc, char **argv)
     struct load load = {.endpoints = argv + 3, .endpoint_count = argc - 3};
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     load.loop = loop_new();
-    load.store = store_new(load.loop, &(struct store_config){.url = argv[1], .wait_ms = 30000});
+    const char *wait_ms = getenv("STORE_LOAD_WAIT_MS");
+    load.store = store_new(
+        load.loop, &(struct store_config){
+                       .url = argv[1], .wait_ms = strtoul(wait_ms ? wait_ms : "30000", NULL, 10)});
     load.feed = feed_new(load.store, on_message, &load);
     feed_add(load.feed, "mr:load");
     load.end_ms = loop_now_ms(load.loop) + (uint64_t)(strtod(argv[2], NULL) * 1000);

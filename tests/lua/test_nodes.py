@@ -21,10 +21,11 @@ pytestmark = pytest.mark.skipif(not LOAD.exists(), reason="%s is not built" % LO
 class Load:
     """store_load running; lines() is what it has said so far."""
 
-    def __init__(self, url, seconds, *endpoints):
+    def __init__(self, url, seconds, *endpoints, wait_ms=30000):
         self.endpoints, self.said = endpoints, []
         self.process = subprocess.Popen([LOAD, url, str(seconds), *endpoints], text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env=dict(os.environ, STORE_LOAD_WAIT_MS=str(wait_ms)))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -136,6 +137,22 @@ def test_a_node_of_a_cluster_that_dies_is_replaced_by_its_replica():
         assert load.failures() == {}
         successor = cluster.replicas[cluster.masters.index(victim)][0]
         assert cluster.owner(slots["a"]) is successor
+
+
+def test_a_slot_that_nobody_had_for_long_is_used_again():
+    """Calls give up meanwhile, the one that asks whether the slot can be used among them."""
+    with Cluster(3) as cluster:
+        slot = cluster.slot("a")
+        owner = cluster.owner(slot)
+        load = Load(cluster.url, 6, "a", wait_ms=300)
+        load.wait_more("stored")
+        for node in cluster.nodes:
+            node.client().execute_command("CLUSTER", "DELSLOTS", slot)
+        load.wait_more("failed", more=1)
+        owner.client().execute_command("CLUSTER", "ADDSLOTS", slot)
+        load.wait_more("stored")
+        load.end()
+        assert set(load.failures()) == {"STORE_AWAY"}
 
 
 @pytest.fixture(scope="module")

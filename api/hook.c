@@ -196,6 +196,10 @@ static void outbox_loaded_deleted(struct store_call *call, enum err err, const s
 static void outbox_claim(struct outbox *outbox)
 {
     struct hooks *hooks = outbox->hooks;
+    if (hooks->is_stopping) { /* a look at it was on its way */
+        catalog_unref(steal(outbox->entry));
+        return;
+    }
     size_t used = hooks->active + hooks->asked;
     size_t bytes = hooks->bytes < BYTES_MAX ? BYTES_MAX - hooks->bytes : 0;
     outbox->asked = used < ACTIVE_MAX ? ACTIVE_MAX - used : 1;

@@ -195,7 +195,8 @@ enum hook_scheme hook_url_scheme(struct slice url)
 
 struct slice hook_url_host(struct slice url)
 {
-    struct slice rest = slice_from(url, hook_url_scheme(url) == HOOK_HTTP ? 7 : 8);
+    size_t scheme = hook_url_scheme(url) == HOOK_HTTP ? 7 : 8;
+    struct slice rest = slice_from(url, scheme < url.len ? scheme : url.len);
     size_t len = 0;
     while (len < rest.len && strchr("/?#\\", rest.ptr[len]) == NULL) {
         len++;

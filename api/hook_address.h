@@ -36,7 +36,7 @@ bool hook_policy_allows(const struct hook_policy *policy, const struct sockaddr 
 /* Could it ever be delivered? As far as the URL shows; ERR_BAD_REQUEST: problem says why not. */
 enum err hook_url_check(const struct hook_policy *policy, struct slice url, struct buf *problem);
 enum hook_scheme hook_url_scheme(struct slice url); /* of a checked URL */
-/* "host:port" as written in a checked URL: what is limited together. */
+/* "host:port" as written in a checked URL: what is limited together. Of anything else something. */
 struct slice hook_url_host(struct slice url);
 
 #endif

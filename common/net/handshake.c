@@ -6,7 +6,7 @@
 
 static const struct slice empty_line = {"\r\n\r\n", 4};
 
-/* "HTTP/1.1 101 Switching Protocols"; 0: something else. */
+/* "HTTP/1.1 101 Switching Protocols", with or without words; 0: something else. */
 static int status_of(struct slice line)
 {
     struct slice version = slice_cut(&line, ' ');
@@ -23,7 +23,8 @@ struct slice handshake_header(const struct handshake *handshake, const char *nam
 static enum err read_head(struct handshake *handshake)
 {
     struct slice rest = buf_slice(&handshake->head);
-    handshake->status = status_of(slice_trim(slice_cut(&rest, '\n')));
+    struct slice line = slice_cut(&rest, '\n');
+    handshake->status = status_of(slice_cut(&line, '\r'));
     if (handshake->status == 0) {
         return ERR_BAD_REQUEST;
     }

@@ -236,6 +236,7 @@ static void the_host_is_what_is_connected_to(void **state)
     assert_slice(hook_url_host(SLICE("https://u:p@example.com:1/a@b")), "example.com:1");
     assert_slice(hook_url_host(SLICE("http://[::1]:80?x")), "[::1]:80");
     assert_slice(hook_url_host(SLICE("https://a.b")), "a.b");
+    assert_slice(hook_url_host(SLICE("x")), "");
 }
 
 int main(void)

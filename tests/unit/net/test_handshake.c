@@ -34,6 +34,7 @@ static void pieces_of_any_size_give_the_same(void **state)
          "T: v\r\n\r\n",
          503, "hello", ""},
         {"HTTP/1.0 204 Nothing\r\nContent-Length: 0\r\n\r\n", 204, "", ""},
+        {"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n", 404, "", ""},
         {"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nContent-Type: c\r\n\r\n", 101, "", "c"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

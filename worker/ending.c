@@ -276,6 +276,10 @@ static void ending_spool(struct ending *ending)
     };
     parcel.first = stream_put_rest(&held->stream, &chunks, &parcel.chunk_count);
     parcel.chunks = buf_slice(&chunks);
+    if (buf_is_over(&chunks)) { /* more than a parcel may hold: it waits for Redis */
+        ending_spooled(ERR_TOO_LARGE, ending);
+        return;
+    }
     ending->put = spool_put(held->group->agent->spool, &parcel, ending_spooled, ending);
 }
 

@@ -2,12 +2,15 @@
  * the end tells a file that was cut or damaged. */
 #include "parcel.h"
 
+#include <assert.h>
+
 #include "base/digest.h"
 #include "base/id.h"
 
 #define MAGIC "MRSPOOL2\n"
-#define DIGEST_LEN (DIGEST_HEX_SIZE - 1)
 #define SUFFIX ".spool"
+
+static_assert(PARCEL_SEAL == DIGEST_HEX_SIZE - 1, "all digits of the digest");
 
 static void put_string(struct buf *out, struct slice text)
 {
@@ -80,10 +83,10 @@ void parcel_seal(struct buf *out)
 static bool is_whole(struct slice bytes)
 {
     char digest[DIGEST_HEX_SIZE];
-    if (bytes.len < DIGEST_LEN || !slice_starts(bytes, SLICE(MAGIC))) {
+    if (bytes.len < PARCEL_SEAL || !slice_starts(bytes, SLICE(MAGIC))) {
         return false;
     }
-    struct slice text = {bytes.ptr, bytes.len - DIGEST_LEN};
+    struct slice text = {bytes.ptr, bytes.len - PARCEL_SEAL};
     digest_sha256_hex(text, digest);
     return slice_is(slice_from(bytes, text.len), digest);
 }
@@ -113,7 +116,7 @@ enum err parcel_read(struct slice bytes, struct parcel *ret_parcel)
     if (!is_whole(bytes)) {
         return ERR_BAD_REQUEST;
     }
-    struct slice text = {bytes.ptr, bytes.len - DIGEST_LEN};
+    struct slice text = {bytes.ptr, bytes.len - PARCEL_SEAL};
     enum err err = read_fields(slice_from(text, sizeof(MAGIC) - 1), &parcel);
     if (err == ERR_OK) {
         *ret_parcel = parcel;

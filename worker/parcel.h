@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 
+#define PARCEL_SEAL 64 /* bytes */
+
 struct parcel {
     struct slice ep, job, worker;
     int64_t attempt;

@@ -2,10 +2,11 @@
  *   deliver:  first file -> (thread) read -> append a page ... -> finish -> announce -> unlink ->
  *             next; the store knows less of the job? adopt it, then append from the start
  *
- * Files are read and written in libuv's threads, each on an own struct job that the loop does not
- * touch meanwhile. One delivery at a time, oldest first: it is the exception, and order keeps it
- * simple. A file that is damaged, or that Redis cannot make sense of, is set aside as NAME.bad,
- * loudly. An error of the store means waiting.
+ * Files are read and written in libuv's threads, each on an own struct work that the loop does
+ * not touch meanwhile. One delivery at a time, oldest first: it is the exception, and order keeps
+ * it simple. A file that is damaged, that cannot be read, or that Redis cannot make sense of, is
+ * set aside as NAME.bad, loudly; what may pass (no descriptor is free) is tried BAD_TRIES times. An
+ * error of the store means waiting.
  *
  * What must never happen: a result is told to be safe and is not. So the name comes last, and a
  * write that fails anywhere leaves nothing and says so. */
@@ -23,7 +24,7 @@
 #include "spool_dir.h"
 
 #define RETRY_MS 500
-#define BAD_REPLIES_MAX 5
+#define BAD_TRIES 5
 #define PAGE_BYTES ((size_t)4 << 20)
 #define READ_MAX ((size_t)256 << 20)
 
@@ -69,8 +70,8 @@ struct spool {
     int64_t next;         /* index of the first of them */
     size_t in_flight;     /* chunks of the append on its way */
     struct slice after;   /* rest once it is stored */
-    bool is_adopted;
-    unsigned bad_replies;
+    bool is_refused;      /* the store has lost the job and will not have it back */
+    unsigned bad_tries;
     struct turn turn;
     struct store_call call;
     struct timer retry;
@@ -307,13 +308,14 @@ struct spool_put *spool_put(struct spool *spool, const struct parcel *parcel, sp
     put->arg = arg;
     buf_init(&put->work.bytes, READ_MAX);
     parcel_put(&put->work.bytes, parcel);
-    bool is_over = buf_is_over(&put->work.bytes) ||
-                   spool->bytes + put->work.bytes.len + 64 > spool->config.bytes_max;
+    size_t size = put->work.bytes.len + PARCEL_SEAL;
+    bool is_over = buf_is_over(&put->work.bytes) || size > READ_MAX ||
+                   spool->bytes + size > spool->config.bytes_max;
     if (is_over) {
         tell_full(spool, "it may hold no more: --spool-max-mb");
         buf_clear(&put->work.bytes);
     }
-    spool->bytes += is_over ? 0 : put->work.bytes.len + 64; /* the digest */
+    spool->bytes += is_over ? 0 : size;
     spool->busy++;
     ensure(uv_queue_work(loop_uv(spool->config.loop), &put->work.uv,
                          is_over ? put_refuse : put_write, put_written) == 0);
@@ -373,11 +375,15 @@ static void deliver_opened(uv_work_t *uv, int status)
     struct spool *spool = container_of(uv, struct work, uv)->spool;
     (void)status;
     spool->busy--;
-    if (spool->work.err != ERR_OK) {
+    if (spool->work.err == ERR_BAD_REQUEST) {
         set_aside(spool, spool->work.err);
         return;
     }
-    spool->is_adopted = false;
+    if (spool->work.err != ERR_OK) {
+        deliver_later(spool, spool->work.err);
+        return;
+    }
+    spool->is_refused = false;
     deliver_begin(spool);
 }
 
@@ -494,7 +500,7 @@ static void deliver_finished(struct store_call *call, enum err err, const struct
         deliver_later(spool, err);
         return;
     }
-    if (result.knows_less && !spool->is_adopted) {
+    if (result.knows_less && !spool->is_refused) {
         deliver_adopt(spool);
         return;
     }
@@ -531,10 +537,10 @@ static void deliver_adopted(struct store_call *call, enum err err, const struct 
         deliver_later(spool, err);
         return;
     }
-    log_warn("spool.adopted", "ep=%.*s job=%.*s attempt=%lld is_ours=%lld",
+    spool->is_refused = reply_int(reply_at(reply, 0), 0) != 1;
+    log_warn("spool.adopted", "ep=%.*s job=%.*s attempt=%lld is_ours=%d",
              SLICE_ARG(spool->parcel.ep), SLICE_ARG(spool->parcel.job),
-             (long long)spool->parcel.attempt, (long long)reply_int(reply_at(reply, 0), 0));
-    spool->is_adopted = true;
+             (long long)spool->parcel.attempt, !spool->is_refused);
     deliver_begin(spool);
 }
 
@@ -544,7 +550,7 @@ static void deliver_end(struct spool *spool)
     spool->bytes -= file->size;
     file_free(file);
     buf_done(&spool->work.bytes);
-    spool->bad_replies = 0;
+    spool->bad_tries = 0;
     spool->is_delivering = false;
     if (spool_is_empty(spool)) {
         spool->config.on_empty(spool->config.arg);
@@ -560,7 +566,7 @@ static void retry_due(struct timer *timer)
 
 static void deliver_later(struct spool *spool, enum err err)
 {
-    if (!err_is_retryable(err) && ++spool->bad_replies >= BAD_REPLIES_MAX) {
+    if (!err_is_retryable(err) && ++spool->bad_tries >= BAD_TRIES) {
         set_aside(spool, err);
         return;
     }

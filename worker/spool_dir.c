@@ -31,7 +31,7 @@ static int by_time(const void *a, const void *b)
 static void find_one(int dir_fd, const char *name, struct buf *found)
 {
     struct stat stat;
-    if (has_suffix(slice_of(name), SLICE(".new"))) { /* never finished, so never told */
+    if (has_suffix(slice_of(name), SLICE(".spool.new"))) { /* never finished, so never told */
         (void)unlinkat(dir_fd, name, 0);
     } else if (has_suffix(slice_of(name), SLICE(".spool")) &&
                fstatat(dir_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(stat.st_mode)) {

@@ -4,9 +4,9 @@
  *
  * Files are read and written in libuv's threads, each on an own struct work that the loop does
  * not touch meanwhile. One delivery at a time, oldest first: it is the exception, and order keeps
- * it simple. A file that is damaged, that cannot be read, or that Redis cannot make sense of, is
- * set aside as NAME.bad, loudly; what may pass (no descriptor is free) is tried BAD_TRIES times. An
- * error of the store means waiting.
+ * it simple. One that Redis does not take now goes behind the others. A file that is damaged, that
+ * cannot be read, or that Redis cannot make sense of, is set aside as NAME.bad, loudly; what may
+ * pass (no descriptor is free) is tried BAD_TRIES times. An error of the store means waiting.
  *
  * What must never happen: a result is told to be safe and is not. So the name comes last, and a
  * write that fails anywhere leaves nothing and says so. */
@@ -33,6 +33,7 @@ struct spool_file {
     char *name;       /* owned, "ep.job.attempt.spool" */
     struct parcel id; /* ep, job and attempt, in name */
     size_t size;
+    unsigned bad_tries;
 };
 
 /* One piece of work in a thread. */
@@ -59,11 +60,12 @@ struct spool {
     int dir_fd, lock_fd;
     size_t bytes;      /* of all files, those being written too */
     size_t busy;       /* works in threads */
-    struct list files; /* spool_file.link, oldest first */
+    struct list files; /* spool_file.link, the next to be delivered first */
     bool is_told_full;
     bool is_closing;
-    /* the delivery on its way; of files.next */
+    /* the delivery on its way */
     bool is_delivering;
+    struct spool_file *file;
     struct work work;
     struct parcel parcel; /* in work.bytes */
     struct slice rest;    /* chunks that are not stored yet */
@@ -71,7 +73,6 @@ struct spool {
     size_t in_flight;     /* chunks of the append on its way */
     struct slice after;   /* rest once it is stored */
     bool is_refused;      /* the store has lost the job and will not have it back */
-    unsigned bad_tries;
     struct turn turn;
     struct store_call call;
     struct timer retry;
@@ -348,12 +349,32 @@ static void open_file(uv_work_t *uv)
     }
 }
 
+static bool waits_for_replica(const struct spool *spool, struct slice ep)
+{
+    const struct spool_config *config = &spool->config;
+    return config->waits_for_replica != NULL && config->waits_for_replica(config->arg, ep);
+}
+
+/* Those that count as soon as Redis has them go first: others wait for as long as there is no
+ * replica. */
+static struct spool_file *file_next(const struct spool *spool)
+{
+    list_each (at, &spool->files) {
+        struct spool_file *file = container_of(at, struct spool_file, link);
+        if (!waits_for_replica(spool, file->id.ep)) {
+            return file;
+        }
+    }
+    return file_first(spool);
+}
+
 static void deliver_read(struct spool *spool)
 {
     struct work *work = &spool->work;
+    spool->file = file_next(spool);
     free(work->path);
     work->spool = spool;
-    work->path = path_of(spool, file_first(spool)->name);
+    work->path = path_of(spool, spool->file->name);
     work->err = ERR_OK;
     buf_clear(&work->bytes);
     spool->busy++;
@@ -448,13 +469,10 @@ static void deliver_appended(struct store_call *call, enum err err, const struct
 static struct finish_args finish_args(const struct spool *spool)
 {
     const struct parcel *parcel = &spool->parcel;
-    const struct spool_config *config = &spool->config;
     return (struct finish_args){.job = job_of(spool),
                                 .is_failed = parcel->is_failed,
                                 .members = parcel->members,
-                                .waits_for_replica =
-                                    config->waits_for_replica != NULL &&
-                                    config->waits_for_replica(config->arg, parcel->ep)};
+                                .waits_for_replica = waits_for_replica(spool, parcel->ep)};
 }
 
 static void deliver_finish(struct spool *spool)
@@ -491,17 +509,18 @@ static void deliver_finished(struct store_call *call, enum err err, const struct
 {
     struct spool *spool = container_of(call, struct spool, call);
     const struct finish_args args = finish_args(spool);
-    struct finish_result result;
+    struct finish_result result = {.is_applied = false};
     turn_leave(&spool->turn);
-    if (err == ERR_OK) {
-        err = queue_finish_result(reply, &args, &result);
-    }
-    if (err != ERR_OK) {
-        deliver_later(spool, err);
-        return;
+    if (err == ERR_OK || err == ERR_STORE_UNACKED) {
+        enum err broken = queue_finish_result(reply, &args, &result);
+        err = broken != ERR_OK ? broken : err;
     }
     if (result.knows_less && !spool->is_refused) {
         deliver_adopt(spool);
+        return;
+    }
+    if (err != ERR_OK) {
+        deliver_later(spool, err);
         return;
     }
     if (result.is_applied) {
@@ -546,11 +565,9 @@ static void deliver_adopted(struct store_call *call, enum err err, const struct 
 
 static void deliver_end(struct spool *spool)
 {
-    struct spool_file *file = file_first(spool);
-    spool->bytes -= file->size;
-    file_free(file);
+    spool->bytes -= spool->file->size;
+    file_free(spool->file);
     buf_done(&spool->work.bytes);
-    spool->bad_tries = 0;
     spool->is_delivering = false;
     if (spool_is_empty(spool)) {
         spool->config.on_empty(spool->config.arg);
@@ -566,10 +583,13 @@ static void retry_due(struct timer *timer)
 
 static void deliver_later(struct spool *spool, enum err err)
 {
-    if (!err_is_retryable(err) && ++spool->bad_tries >= BAD_TRIES) {
+    struct spool_file *file = spool->file;
+    if (!err_is_retryable(err) && ++file->bad_tries >= BAD_TRIES) {
         set_aside(spool, err);
         return;
     }
+    list_unlink(&file->link);
+    list_push(&spool->files, &file->link);
     spool->is_delivering = false;
     timer_start(spool->config.loop, &spool->retry, RETRY_MS, retry_due);
 }

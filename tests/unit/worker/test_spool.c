@@ -29,6 +29,13 @@ static void on_empty(void *arg)
     loop_stop(rig->fixture->loop);
 }
 
+/* There is no replica. */
+static bool waits_for_replica(void *arg, struct slice ep)
+{
+    (void)arg;
+    return slice_is(ep, "safe");
+}
+
 static void open_spool(struct rig *rig)
 {
     AUTO(buf_done) struct buf problem = BUF_INIT;
@@ -39,6 +46,7 @@ static void open_spool(struct rig *rig)
                                         .agent = "agent",
                                         .dir = dir,
                                         .bytes_max = (size_t)64 << 20,
+                                        .waits_for_replica = waits_for_replica,
                                         .turns = &rig->turns,
                                         .on_empty = on_empty,
                                         .arg = rig};
@@ -86,16 +94,21 @@ static int teardown_rig(void **state)
     return 0;
 }
 
-static void put(struct rig *rig, spool_fn fn)
+static void put_of(struct rig *rig, const char *ep, const char *job, spool_fn fn)
 {
-    const struct parcel parcel = {.ep = SLICE("e"),
-                                  .job = SLICE("j"),
+    const struct parcel parcel = {.ep = slice_of(ep),
+                                  .job = slice_of(job),
                                   .worker = SLICE("w"),
                                   .attempt = 1,
                                   .duration_ms = 1000,
                                   .retention_ms = 60000,
                                   .members = buf_slice(&rig->members)};
     (void)spool_put(rig->spool, &parcel, fn, rig);
+}
+
+static void put(struct rig *rig, spool_fn fn)
+{
+    put_of(rig, "e", "j", fn);
 }
 
 static void on_put(enum err err, void *arg)
@@ -197,6 +210,32 @@ static void a_file_that_cannot_be_opened_now_is_read_later(void **state)
     assert_delivered(rig);
 }
 
+/* ---- no replica ---- */
+
+static void wait_for(struct rig *rig, const char *key)
+{
+    struct probe probe = {.number = 0};
+    for (int tries = 0; probe.number != 1 && tries < 600; tries++) {
+        timer_start(rig->fixture->loop, &rig->fixture->deadline, 50, on_deadline);
+        loop_run(rig->fixture->loop);
+        ask(rig, &probe, "EXISTS", key);
+    }
+    assert_int_equal(probe.number, 1);
+}
+
+static void one_that_waits_for_a_replica_holds_up_nobody(void **state)
+{
+    struct rig *rig = *state;
+    buf_put_str(&rig->members, "\"output\":1");
+    put_of(rig, "safe", "a", on_put);
+    wait_for(rig, "mr:{safe}:out:a");
+    put_of(rig, "safe", "b", on_put);
+    put(rig, on_put);
+    wait_for(rig, "mr:{e}:out:j");
+    wait_for(rig, "mr:{safe}:out:b");
+    assert_false(spool_is_empty(rig->spool));
+}
+
 /* ---- what an earlier agent left ---- */
 
 static void make_file(struct rig *rig, const char *name)
@@ -233,6 +272,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_result_is_adopted_as_often_as_it_is_lost, setup_rig,
                                         teardown_rig),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_now_is_read_later, setup_rig,
+                                        teardown_rig),
+        cmocka_unit_test_setup_teardown(one_that_waits_for_a_replica_holds_up_nobody, setup_rig,
                                         teardown_rig),
         cmocka_unit_test_setup_teardown(only_own_files_that_were_never_finished_are_removed,
                                         setup_rig, teardown_rig),

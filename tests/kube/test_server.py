@@ -179,7 +179,7 @@ def test_a_server_that_has_forgotten(real_site, cache):
         assert endpoint.wait(job)["status"] == "COMPLETED"
         kube.wait_pods(0)
     finally:
-        if servers.flags.pop("watch_cache") == "false":
+        if servers.flags.pop("watch_cache", None) == "false":
             kube.api.stop()
             kube.api.start()
 
@@ -242,6 +242,7 @@ def test_somebody_else_writes_all_the_time(real_site):
         jobs = [endpoint.run({"sleep": 0.5}) for _ in range(4)]
         assert all(endpoint.wait(job)["status"] == "COMPLETED" for job in jobs)
         kube.wait_pods(0)
+        assert thread.is_alive(), "nobody meddles any more"
     finally:
         stop.set()
         thread.join()

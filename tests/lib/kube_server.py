@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 import uuid
@@ -344,4 +343,3 @@ class RealApi:
 
     def remove(self):
         self.servers.ask("DELETE", "/api/v1/namespaces/" + self.namespace)
-        shutil.rmtree(self.token_file, ignore_errors=True)

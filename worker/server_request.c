@@ -4,6 +4,7 @@
 #include "base/json_tree.h"
 
 #include "base/json.h"
+#include "net/hop.h"
 
 #define HEADERS_MAX 100
 
@@ -81,18 +82,8 @@ static bool is_ours(const char *name)
 
 static bool header_is_valid(const cJSON *header)
 {
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const char *name = header->string;
-    if (!cJSON_IsString(header) || name[0] == '\0' || name[strspn(name, token)] != '\0') {
-        return false;
-    }
-    for (const char *at = header->valuestring; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f) {
-            return false;
-        }
-    }
-    return true;
+    return cJSON_IsString(header) &&
+           hop_is_header(slice_of(header->string), slice_of(header->valuestring));
 }
 
 static void add_header(struct server_request *request, char *line)

@@ -109,8 +109,7 @@ static struct http_answer head_of(const struct relay *relay, int status, struct 
 {
     hop_put_reply_headers(headers, head);
     (void)buf_put_str(headers, relay->reply_headers);
-    struct slice given = fetch_header(head, "content-type");
-    (void)buf_put_slice(type, given.len > 0 ? given : SLICE("application/octet-stream"));
+    (void)buf_put_slice(type, hop_reply_type(head, "application/octet-stream"));
     (void)buf_put_char(type, '\0');
     return (struct http_answer){
         .status = status, .content_type = type->ptr, .headers = buf_slice(headers)};

@@ -348,12 +348,13 @@ static void tunnel_ask(struct tunnel *tunnel)
 static void pass_refusal(struct tunnel *tunnel)
 {
     AUTO(buf_done) struct buf headers = BUF_INIT;
-    AUTO_STR type = slice_dup(handshake_header(&tunnel->answer, "content-type"));
-    hop_put_reply_headers(&headers, buf_slice(&tunnel->answer.head));
+    struct slice head = buf_slice(&tunnel->answer.head);
+    AUTO_STR type = slice_dup(hop_reply_type(head, "text/plain"));
+    hop_put_reply_headers(&headers, head);
     (void)buf_put_str(&headers, tunnel->reply_headers);
     tunnel->request->on_gone = NULL;
     http_reply(tunnel->request, &(struct http_answer){.status = tunnel->answer.status,
-                                                      .content_type = type[0] ? type : "text/plain",
+                                                      .content_type = type,
                                                       .headers = buf_slice(&headers),
                                                       .body = buf_slice(&tunnel->answer.body)});
     tunnel_end(tunnel, RELAY_DONE, ERR_OK, NULL);

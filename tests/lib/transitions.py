@@ -164,6 +164,10 @@ class Transitions:
     def proven(self, release=1):
         return self.call("proven", release)
 
+    def writes(self):
+        """Of Redis so far."""
+        return self.redis.info("persistence")["rdb_changes_since_last_save"]
+
     # ---- scheduler side
     def sweep(self, most=100, retries=1, lapse_from=0, until=1 << 52):
         """lapse_from, until: when leases lapse, and how long the caller may sweep, Redis ms."""

@@ -67,6 +67,13 @@ def test_finish_again_answers_alike_and_changes_nothing(running):
     assert running.gauges() == (0, 0)
 
 
+def test_finish_again_is_a_write_for_wait(running):
+    running.finish("a")
+    before = running.writes()
+    running.finish("a")
+    assert running.writes() > before
+
+
 def test_finish_again_with_the_other_outcome_is_ignored(running):
     running.finish("a")
     assert running.finish("a", outcome="F").applied == 0

@@ -101,6 +101,14 @@ def test_submit_again_changes_nothing(queue):
     assert queue.gauges() == (1, 0)
 
 
+@pytest.mark.parametrize("key", [("", ""), ("key", "digest")], ids=["lost answer", "idempotency"])
+def test_submit_again_is_a_write_for_wait(queue, key):
+    queue.submit("a", idempotency=key)
+    before = queue.writes()
+    queue.submit("a", idempotency=key)
+    assert queue.writes() > before
+
+
 def test_submit_again_while_it_runs_changes_nothing(queue):
     queue.submit("a")
     queue.take_one()

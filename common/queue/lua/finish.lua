@@ -7,7 +7,8 @@
 --          the record is not one, for that result alone.
 -- Invariant: a terminal state is written once. The former holder of a job that has been queued again
 -- but not begun again still holds the last attempt: its result counts (the work is done). Sent again
--- after a lost connection the second try finds the job ended by the same attempt and answers alike.
+-- after a lost connection the second try finds the job ended by the same attempt and answers alike. It
+-- writes what is there, for a WAIT behind it waits for writes of its own connection only.
 -- The input of a completed job is given back but its key stays: it is submit's witness.
 local P = KEYS[1]
 --#include now
@@ -50,6 +51,8 @@ for i = 1, #ARGV, 5 do
             stats[counter] = stats[counter] + 1
             stats.ran = stats.ran + 1
             stats.runMs = stats.runMs + math.max(now - job[4], 0)
+        else
+            redis.call('HSET', key, 's', outcome)
         end
         results[#results + 1] = {1, job[6] or '', job[10], job[4] - job[3],
             (job[11] or now) - job[4], tonumber(job[8] or 0), job[9], job[13] and 1 or 0}

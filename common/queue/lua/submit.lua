@@ -11,7 +11,8 @@
 --          or the id of the job that the same key and body brought before; an error when a key of
 --          that job alone is of another type.
 -- Invariant: a job is in its list, in the gauge and in a record together or not at all. Sent again
--- after a lost connection it changes nothing: the input key is the witness.
+-- after a lost connection it changes nothing: the input key is the witness. It writes what is there,
+-- for a WAIT behind it waits for writes of its own connection only.
 -- The hottest script: as few calls as possible, and numbers as text (Redis prints them slowly).
 -- `ttl` and `due` bring about the end of a job in any case; its record expires long after that.
 local P = KEYS[1]
@@ -27,7 +28,7 @@ local at = string.format('%.0f', now)
 local results, normal, low, stored, expiries = {}, {}, {}, {}, {}
 -- Where each job's arguments begin, what follows them, and how often each rate bucket is asked for.
 local starts, options, inputs, asked = {}, {}, {}, {}
-local count, i = 0, 1
+local count, i, is_again = 0, 1, false
 while i <= #ARGV do
     local option = NONE
     count = count + 1
@@ -103,12 +104,13 @@ for k = 1, count do
     elseif first then
         local is_same = string.sub(first, 1, #option.b) == option.b
         result = is_same and string.sub(first, #option.b + 1) or 3
+        is_again = is_again or is_same
     elseif limited then
         result = limited
     elseif waiting > tonumber(ARGV[starts[k] + 6]) then
         result = 0
     elseif not set_input(k) then
-        result = 2
+        result, is_again = 2, true
     else
         inputs[inputs[2 * k - 1]] = true
         seq = seq + 1
@@ -147,5 +149,7 @@ if #stored > 0 then
     if tonumber(stats[4] or 0) == 0 then
         redis.call('PUBLISH', 'mr:wake', P)
     end
+elseif is_again then
+    redis.call('HSET', P .. 'stats', 'seq', string.format('%.0f', seq))
 end
 return results

@@ -4,17 +4,17 @@
  *
  * Files are read and written in libuv's threads, each on an own struct work that the loop does
  * not touch meanwhile. One delivery at a time, oldest first: it is the exception, and order keeps
- * it simple. One that Redis does not take now goes behind the others. A file that is damaged, that
- * cannot be read, or that Redis cannot make sense of, is set aside as NAME.bad, loudly; what may
- * pass (no descriptor is free) is tried BAD_TRIES times. An error of the store means waiting.
+ * it simple. One that Redis does not take now goes behind the others, and so does one that a
+ * replica has to confirm: it is stored at once, and a second time to wait for that. A file that is
+ * damaged, that cannot be read, or that Redis cannot make sense of, is set aside as NAME.bad,
+ * loudly; what may pass (no descriptor is free) is tried BAD_TRIES times. An error of the store
+ * means waiting.
  *
  * What must never happen: a result is told to be safe and is not. So the name comes last, and a
  * write that fails anywhere leaves nothing and says so. */
 #include "spool.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -33,6 +33,7 @@ struct spool_file {
     char *name;       /* owned, "ep.job.attempt.spool" */
     struct parcel id; /* ep, job and attempt, in name */
     size_t size;
+    bool is_stored; /* Redis has it, a replica has yet to confirm it */
     unsigned bad_tries;
 };
 
@@ -87,6 +88,7 @@ static void deliver_finish(struct spool *spool);
 static void deliver_finish_turn(struct turn *turn);
 static void deliver_send(struct spool *spool);
 static void deliver_finished(struct store_call *call, enum err err, const struct reply *reply);
+static void deliver_done(struct spool *spool, const struct finish_result *result);
 static void deliver_adopt(struct spool *spool);
 static void deliver_adopted(struct store_call *call, enum err err, const struct reply *reply);
 static void deliver_end(struct spool *spool);
@@ -127,30 +129,6 @@ static char *path_of(const struct spool *spool, const char *name)
 
 /* ---- opening ---- */
 
-static enum err refuse(struct buf *problem, const char *what, const char *path)
-{
-    int number = errno;
-    buf_printf(problem, "%s %s: %s", what, path, strerror(number));
-    return err_from_errno(number);
-}
-
-static enum err lock(struct spool *spool, struct buf *problem)
-{
-    spool->dir_fd = open(spool->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (spool->dir_fd < 0) {
-        return refuse(problem, "cannot open", spool->dir);
-    }
-    spool->lock_fd = openat(spool->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (spool->lock_fd < 0) {
-        return refuse(problem, "cannot write to", spool->dir);
-    }
-    if (flock(spool->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        buf_printf(problem, "%s is in use by another agent", spool->dir);
-        return ERR_IN_USE;
-    }
-    return ERR_OK;
-}
-
 static void found(const char *name, size_t size, void *arg)
 {
     struct spool *spool = arg;
@@ -167,10 +145,7 @@ enum err spool_new(const struct spool_config *config, struct spool **ret_spool, 
     spool->dir_fd = spool->lock_fd = -1;
     turn_init(&spool->turn);
     list_init(&spool->files);
-    enum err err = file_make_dirs(spool->dir, 0700, problem);
-    if (err == ERR_OK) {
-        err = lock(spool, problem);
-    }
+    enum err err = spool_dir_open(spool->dir, &spool->dir_fd, &spool->lock_fd, problem);
     if (err != ERR_OK) {
         spool_close(spool);
         return err;
@@ -349,19 +324,12 @@ static void open_file(uv_work_t *uv)
     }
 }
 
-static bool waits_for_replica(const struct spool *spool, struct slice ep)
-{
-    const struct spool_config *config = &spool->config;
-    return config->waits_for_replica != NULL && config->waits_for_replica(config->arg, ep);
-}
-
-/* Those that count as soon as Redis has them go first: others wait for as long as there is no
- * replica. */
+/* To wait for a replica may take for ever: first all others. */
 static struct spool_file *file_next(const struct spool *spool)
 {
     list_each (at, &spool->files) {
         struct spool_file *file = container_of(at, struct spool_file, link);
-        if (!waits_for_replica(spool, file->id.ep)) {
+        if (!file->is_stored) {
             return file;
         }
     }
@@ -472,7 +440,7 @@ static struct finish_args finish_args(const struct spool *spool)
     return (struct finish_args){.job = job_of(spool),
                                 .is_failed = parcel->is_failed,
                                 .members = parcel->members,
-                                .waits_for_replica = waits_for_replica(spool, parcel->ep)};
+                                .waits_for_replica = spool->file->is_stored};
 }
 
 static void deliver_finish(struct spool *spool)
@@ -505,6 +473,20 @@ static void announce(const struct spool *spool, const struct finish_result *resu
     }
 }
 
+static bool waits_for_replica(const struct spool *spool)
+{
+    const struct spool_config *config = &spool->config;
+    return config->waits_for_replica != NULL &&
+           config->waits_for_replica(config->arg, spool->parcel.ep);
+}
+
+static void deliver_behind(struct spool *spool)
+{
+    list_unlink(&spool->file->link);
+    list_push(&spool->files, &spool->file->link);
+    spool->is_delivering = false;
+}
+
 static void deliver_finished(struct store_call *call, enum err err, const struct reply *reply)
 {
     struct spool *spool = container_of(call, struct spool, call);
@@ -523,12 +505,23 @@ static void deliver_finished(struct store_call *call, enum err err, const struct
         deliver_later(spool, err);
         return;
     }
-    if (result.is_applied) {
-        announce(spool, &result);
+    if (!spool->file->is_stored && waits_for_replica(spool)) {
+        spool->file->is_stored = true;
+        deliver_behind(spool);
+        spool_deliver(spool);
+        return;
+    }
+    deliver_done(spool, &result);
+}
+
+static void deliver_done(struct spool *spool, const struct finish_result *result)
+{
+    if (result->is_applied) {
+        announce(spool, result);
     }
     log_info("spool.delivered", "ep=%.*s job=%.*s attempt=%lld applied=%d",
              SLICE_ARG(spool->parcel.ep), SLICE_ARG(spool->parcel.job),
-             (long long)spool->parcel.attempt, result.is_applied);
+             (long long)spool->parcel.attempt, result->is_applied);
     (void)unlink(spool->work.path);
     deliver_end(spool);
 }
@@ -583,13 +576,10 @@ static void retry_due(struct timer *timer)
 
 static void deliver_later(struct spool *spool, enum err err)
 {
-    struct spool_file *file = spool->file;
-    if (!err_is_retryable(err) && ++file->bad_tries >= BAD_TRIES) {
+    if (!err_is_retryable(err) && ++spool->file->bad_tries >= BAD_TRIES) {
         set_aside(spool, err);
         return;
     }
-    list_unlink(&file->link);
-    list_push(&spool->files, &file->link);
-    spool->is_delivering = false;
+    deliver_behind(spool);
     timer_start(spool->config.loop, &spool->retry, RETRY_MS, retry_due);
 }

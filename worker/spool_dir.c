@@ -2,11 +2,41 @@
 #include "spool_dir.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/file.h"
+
+static enum err refuse(struct buf *problem, const char *what, const char *path)
+{
+    int number = errno;
+    buf_printf(problem, "%s %s: %s", what, path, strerror(number));
+    return err_from_errno(number);
+}
+
+enum err spool_dir_open(const char *dir, int *ret_dir_fd, int *ret_lock_fd, struct buf *problem)
+{
+    enum err err = file_make_dirs(dir, 0700, problem);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *ret_dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*ret_dir_fd < 0) {
+        return refuse(problem, "cannot open", dir);
+    }
+    *ret_lock_fd = openat(*ret_dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*ret_lock_fd < 0) {
+        return refuse(problem, "cannot write to", dir);
+    }
+    if (flock(*ret_lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        buf_printf(problem, "%s is in use by another agent", dir);
+        return ERR_IN_USE;
+    }
+    return ERR_OK;
+}
 
 struct found {
     struct timespec time; /* first, for by_time() */

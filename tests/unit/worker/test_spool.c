@@ -223,16 +223,18 @@ static void wait_for(struct rig *rig, const char *key)
     assert_int_equal(probe.number, 1);
 }
 
-static void one_that_waits_for_a_replica_holds_up_nobody(void **state)
+/* Each waits for a replica for two seconds. */
+static void those_that_wait_for_a_replica_hold_up_nobody(void **state)
 {
     struct rig *rig = *state;
     buf_put_str(&rig->members, "\"output\":1");
-    put_of(rig, "safe", "a", on_put);
+    for (char job[] = "a"; job[0] <= 'p'; job[0]++) {
+        put_of(rig, "safe", job, on_put);
+    }
     wait_for(rig, "mr:{safe}:out:a");
-    put_of(rig, "safe", "b", on_put);
     put(rig, on_put);
     wait_for(rig, "mr:{e}:out:j");
-    wait_for(rig, "mr:{safe}:out:b");
+    wait_for(rig, "mr:{safe}:out:p");
     assert_false(spool_is_empty(rig->spool));
 }
 
@@ -273,7 +275,7 @@ int main(void)
                                         teardown_rig),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_now_is_read_later, setup_rig,
                                         teardown_rig),
-        cmocka_unit_test_setup_teardown(one_that_waits_for_a_replica_holds_up_nobody, setup_rig,
+        cmocka_unit_test_setup_teardown(those_that_wait_for_a_replica_hold_up_nobody, setup_rig,
                                         teardown_rig),
         cmocka_unit_test_setup_teardown(only_own_files_that_were_never_finished_are_removed,
                                         setup_rig, teardown_rig),

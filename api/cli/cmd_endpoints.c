@@ -1,6 +1,7 @@
 /* millrace endpoints: list, get, delete, and apply, which makes what the API holds equal to files.
  *
- * apply creates an endpoint, and updates it when it exists (409). It goes on after a document that
+ * apply updates an endpoint, and creates it when there is none (404): only an update may say *** for
+ * the secret that is there. It goes on after a document that
  * is refused, so that one run tells all mistakes, and ends with 1 then. */
 #include <dirent.h>
 #include <stdio.h>
@@ -83,19 +84,20 @@ struct apply {
     int status; /* of the whole run */
 };
 
-static bool post_or_patch(struct apply *apply, const char *id, struct slice text,
+static bool patch_or_post(struct apply *apply, const char *id, struct slice text,
                           struct answer *answer)
 {
     struct call call = {.method = "POST", .path = "/v1/endpoints", .body = text};
-    if (client_call(apply->client, &call, answer) != ERR_OK) {
-        return false;
+    if (id != NULL) {
+        AUTO_STR path = xasprintf("/v1/endpoints/%s", id);
+        const struct call update = {.method = "PATCH", .path = path, .body = text};
+        if (client_call(apply->client, &update, answer) != ERR_OK) {
+            return false;
+        }
+        if (answer->status != 404) {
+            return !client_is_refusal(apply->client, answer);
+        }
     }
-    if (answer->status != 409 || id == NULL) {
-        return !client_is_refusal(apply->client, answer);
-    }
-    AUTO_STR path = xasprintf("/v1/endpoints/%s", id);
-    call.method = "PATCH";
-    call.path = path;
     return client_call(apply->client, &call, answer) == ERR_OK &&
            !client_is_refusal(apply->client, answer);
 }
@@ -109,7 +111,7 @@ static void apply_file(struct apply *apply, const char *path)
     if (document_load(path, &text, &id, &problem) != ERR_OK) {
         message_error("%.*s", SLICE_ARG(buf_slice(&problem)));
         apply->status = EXIT_ERROR;
-    } else if (!post_or_patch(apply, id, slice_of(text), &answer)) {
+    } else if (!patch_or_post(apply, id, slice_of(text), &answer)) {
         message_error("%s: %s", path, client_problem(apply->client));
         apply->status = client_failure();
     } else if (!apply->is_quiet && result_print(buf_slice(&answer.body)) != EXIT_OK) {

@@ -89,6 +89,10 @@ static enum err check_text(struct slice text, struct buf *problem)
         (void)buf_put_str(problem, "an endpoint document must be a JSON object");
         return ERR_BAD_JSON;
     }
+    if (json_scan_document(text, &where) != ERR_OK) {
+        (void)buf_printf(problem, "line %d: %s", line_of(text, where.offset), where.what);
+        return ERR_BAD_JSON;
+    }
     return ERR_OK;
 }
 
@@ -103,6 +107,8 @@ enum err document_fix(struct slice text, const char *base, struct buf *out, stru
         (void)buf_put_str(problem, "is nested too deeply for a document");
         return ERR_BAD_JSON;
     }
+    /* `endpoints get` prints it, but it is not the document's to say. */
+    cJSON_DeleteItemFromObjectCaseSensitive(root, "version");
     cJSON *handler = cJSON_GetObjectItemCaseSensitive(root, "handler");
     if (cJSON_IsObject(handler)) {
         fix_handler(handler, base);

@@ -153,6 +153,7 @@ static void update_read(struct op *op)
     queue_describe(op->node->store, &op->call, op_id(op), DESCRIBE_DOCUMENT, update_merge);
 }
 
+/* null takes a key back to its default, as nothing else could with a secret. */
 static void merge(cJSON *into, const cJSON *changes)
 {
     const cJSON *member;
@@ -160,6 +161,10 @@ static void merge(cJSON *into, const cJSON *changes)
     {
         if (strcmp(member->string, "webhookSecret") == 0 && cJSON_IsString(member) &&
             strcmp(member->valuestring, ENDPOINT_SECRET_MASK) == 0) {
+            continue;
+        }
+        if (cJSON_IsNull(member)) {
+            cJSON_DeleteItemFromObjectCaseSensitive(into, member->string);
             continue;
         }
         cJSON *copy = cJSON_Duplicate(member, true);
@@ -176,7 +181,7 @@ static cJSON *read_changes(struct op *op)
 {
     struct slice body = op->request->body;
     struct json_problem where = {0};
-    if (json_scan(body, NULL, 0, &where) != ERR_OK) {
+    if (json_scan_document(body, &where) != ERR_OK) {
         char detail[128];
         (void)snprintf(detail, sizeof(detail), "the body must be a JSON object: %s at byte %zu",
                        where.what, where.offset);

@@ -18,7 +18,7 @@ enum err key_request_parse(struct slice body, int64_t now_ms, struct buf *member
                            struct buf *problem)
 {
     struct json_problem where = {0};
-    if (json_scan(body, NULL, 0, &where) != ERR_OK) {
+    if (json_scan_document(body, &where) != ERR_OK) {
         (void)buf_printf(problem, "the body must be a JSON object: %s at byte %zu", where.what,
                          where.offset);
         return ERR_BAD_JSON;

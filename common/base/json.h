@@ -39,6 +39,10 @@ enum err json_check(struct slice text, enum json_type *ret_type, struct json_pro
 enum err json_scan(struct slice text, struct json_member *members, size_t count,
                    struct json_problem *ret_problem);
 
+/* json_scan of a document whose texts become C strings: refuses \u0000 in any of them, too, for
+ * what follows it would be cut off unseen. */
+enum err json_scan_document(struct slice text, struct json_problem *ret_problem);
+
 /* Splits the text of a JSON array that has been validated before: calls back for each element. */
 typedef void (*json_element_fn)(struct slice element, void *arg);
 void json_each(struct slice array, json_element_fn fn, void *arg);

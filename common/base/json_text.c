@@ -205,3 +205,21 @@ enum err json_to_i64(struct slice number, int64_t *ret_value)
     *ret_value = negated;
     return ERR_OK;
 }
+
+/* In valid text each backslash begins an escape of a string. */
+enum err json_scan_document(struct slice text, struct json_problem *ret_problem)
+{
+    const struct slice nul = SLICE("u0000");
+    enum err err = json_scan(text, NULL, 0, ret_problem);
+    for (size_t at = 0; err == ERR_OK && at < text.len; at++) {
+        if (text.ptr[at] != '\\') {
+            continue;
+        }
+        at++;
+        if (slice_starts(slice_from(text, at), nul)) {
+            *ret_problem = (struct json_problem){at - 1, "\\u0000 in a string", SLICE_NONE};
+            err = ERR_BAD_JSON;
+        }
+    }
+    return err;
+}

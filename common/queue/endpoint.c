@@ -96,12 +96,29 @@ enum err reader_strings(struct reader *reader, const char *key, const cJSON *val
 
 /* ---- one function for each key that is not a plain number ---- */
 
+/* "sys" names the common keys; the others are the first path segments of the management API. */
+static bool is_reserved(struct slice id)
+{
+    static const char *const names[] = {
+        "sys",      "serverless", "templates", "catalog",         "pods", "registries", "billing",
+        "clusters", "account",    "batch",     "network-volumes",
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (slice_is(id, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err read_id(struct reader *reader, const cJSON *value)
 {
+    if (cJSON_IsString(value) && is_reserved(slice_of(value->valuestring))) {
+        return reader_refuse(reader, "id", value, "this name is reserved, use another");
+    }
     if (!cJSON_IsString(value) || !endpoint_id_is_valid(slice_of(value->valuestring))) {
-        return reader_refuse(
-            reader, "id", value,
-            "use 1 to 63 of a-z, 0-9 and '-', not starting with '-', and no reserved name");
+        return reader_refuse(reader, "id", value,
+                             "use 1 to 63 of a-z, 0-9 and '-', not starting with '-'");
     }
     free(reader->endpoint->id);
     reader->endpoint->id = xstrdup(value->valuestring);
@@ -415,7 +432,7 @@ enum err endpoint_parse(struct slice json, struct endpoint **ret_endpoint, struc
                          ENDPOINT_DOCUMENT_MAX);
         return ERR_TOO_LARGE;
     }
-    if (json_scan(json, NULL, 0, &where) != ERR_OK) {
+    if (json_scan_document(json, &where) != ERR_OK) {
         (void)buf_printf(problem, "not a JSON object: %s at byte %zu", where.what, where.offset);
         return ERR_BAD_JSON;
     }
@@ -466,21 +483,6 @@ void endpoint_free(struct endpoint *endpoint)
     free(endpoint->document);
     free(endpoint->webhook_secret);
     free(endpoint);
-}
-
-/* "sys" names the common keys; the others are the first path segments of the management API. */
-static bool is_reserved(struct slice id)
-{
-    static const char *const names[] = {
-        "sys",      "serverless", "templates", "catalog",         "pods", "registries", "billing",
-        "clusters", "account",    "batch",     "network-volumes",
-    };
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (slice_is(id, names[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 bool endpoint_id_is_valid(struct slice id)

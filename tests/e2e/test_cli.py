@@ -70,6 +70,22 @@ def test_endpoints_apply_list_get_delete(cli, up, tmp_path):
     assert "from-cli" not in cli("endpoints", "list").stdout
 
 
+def test_an_endpoint_that_was_got_can_be_applied(cli, up, tmp_path):
+    path = tmp_path / "document.json"
+    body = document("from-get", {"command": ["true"]}, workersMax=0,
+                    webhookSecret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    path.write_text(json.dumps(body))
+    assert cli("endpoints", "apply", "-f", str(path)).returncode == 0
+    try:
+        got = results(cli("endpoints", "get", "from-get"))
+        assert (got["webhookSecret"], got["version"]) == ("***", 1)
+        path.write_text(json.dumps(dict(got, idleTimeout=9)))
+        applied = results(cli("endpoints", "apply", "-f", str(path)))
+        assert applied == dict(got, idleTimeout=9, version=2)
+    finally:
+        assert cli("endpoints", "delete", "from-get").returncode == 0
+
+
 def test_keys_create_list_revoke(cli, parked):
     made = results(cli("keys", "create", "my shop", "--scope", parked.id + "=read",
                        "--scope", "*=cancel", "--expires", "2099-01-01T00:00:00Z"))

@@ -83,6 +83,8 @@ def test_reserved_and_malformed_ids(create, endpoint_id):
     ({"limits": {"run": {"per10s": "many"}}}, ["per10s", "many"]),
     ({"handler": {"command": ["true"], "library": "x.so"}}, ["handler", "exactly one"]),
     ({"colour": "red"}, ["colour", "workersMax"]),
+    ({"name": "cut\0off"}, ["u0000"]),
+    ({"handler": {"command": ["true\0false"]}}, ["u0000"]),
 ])
 def test_create_and_update_name_the_field(up, create, unique_id, change, words):
     body = dict(PARKED, id=unique_id())
@@ -114,6 +116,21 @@ def test_an_update_that_changes_nothing_keeps_the_version(up, create, unique_id)
         assert patch(up, name, {"workersMax": 1}).json()["version"] == 2
     finally:
         up.request("DELETE", "/v1/endpoints/" + name)
+
+
+def test_an_id_is_not_cut_off(create):
+    reply = create(dict(PARKED, id="cut\0off"))
+    assert reply.status_code == 400
+    assert "u0000" in reply.json()["error"]
+
+
+def test_null_takes_a_key_back(up, create, unique_id):
+    body = dict(PARKED, id=unique_id())
+    create(dict(body, webhookSecret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", idleTimeout=9))
+    changed = patch(up, body["id"], {"webhookSecret": None, "idleTimeout": None, "name": None})
+    assert changed.json() == dict(body, version=2)
+    refused = patch(up, body["id"], {"handler": None})
+    assert refused.status_code == 400 and "handler" in refused.json()["error"]
 
 
 def test_the_id_cannot_change(up, create, unique_id):

@@ -49,6 +49,7 @@ static void refusals_name_the_member(void **state)
         {"[]", "JSON object", ERR_BAD_JSON},
         {"{\"scopes\":{\"e\":[\"read\"]}}", "name: is required", 0},
         {"{\"name\":\"\",\"scopes\":{\"e\":[\"read\"]}}", "name is \"\"", 0},
+        {"{\"name\":\"a\\u0000b\",\"scopes\":{\"e\":[\"read\"]}}", "u0000", ERR_BAD_JSON},
         {"{\"name\":7,\"scopes\":{\"e\":[\"read\"]}}", "name is 7", 0},
         {"{\"name\":\"n\"}", "scopes: is required", 0},
         {"{\"name\":\"n\",\"scopes\":null}", "scopes is null", 0},

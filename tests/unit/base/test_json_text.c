@@ -231,6 +231,24 @@ static void to_i64_refuses_what_is_not_a_number(void **state)
     }
 }
 
+static void a_document_has_no_nul_in_a_string(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t offset; /* of the problem; 0: there is none */
+    } cases[] = {{"{\"a\":\"b\\u0000c\"}", 7},
+                 {"{\"\\u0000\":1}", 2},
+                 {"{\"a\":[{\"b\":\"\\\\\\u0000\"}]}", 14},
+                 {"{\"a\":\"\\\\u0000 \\u0001 \\\"u0000\"}", 0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct json_problem problem = {0};
+        enum err err = json_scan_document(slice_of(cases[i].text), &problem);
+        assert_int_equal(err, cases[i].offset > 0 ? ERR_BAD_JSON : ERR_OK);
+        assert_int_equal(problem.offset, cases[i].offset);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +267,7 @@ int main(void)
         cmocka_unit_test(to_i64_reads_whole_numbers_in_any_spelling),
         cmocka_unit_test(to_i64_refuses_fractions_and_what_does_not_fit),
         cmocka_unit_test(to_i64_refuses_what_is_not_a_number),
+        cmocka_unit_test(a_document_has_no_nul_in_a_string),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,9 +271,8 @@ static void op_accept(struct op *op)
 {
     size_t max = body_max(op);
     if (op->request->content_length > (int64_t)max) {
-        char detail[96];
-        (void)snprintf(detail, sizeof(detail), "bad request: body: exceeded max body size of %zu%s",
-                       max >= 1 << 20 ? max >> 20 : max, max >= 1 << 20 ? "MiB" : " bytes");
+        char detail[HTTP_TOO_LARGE_SIZE];
+        http_too_large(max, detail);
         op_reply_error(op, ERR_TOO_LARGE, detail);
         return;
     }
@@ -397,7 +396,10 @@ bool op_has_query(const struct op *op, const char *name)
 bool op_has_failed(struct op *op, enum err err)
 {
     if (err == ERR_NOT_FOUND) {
-        op_reply_error(op, err, "there is no such job, or it has expired");
+        op_reply_error(op, err,
+                       op->is_sync ? "the job of this request has expired: with another "
+                                     "Idempotency-Key it would run again"
+                                   : "there is no such job, or it has expired");
     } else if (err != ERR_OK) {
         op_reply_store_error(op, err);
     }

@@ -1,8 +1,8 @@
 /* millrace endpoints: list, get, delete, and apply, which makes what the API holds equal to files.
  *
- * apply updates an endpoint, and creates it when there is none (404): only an update may say *** for
- * the secret that is there. It goes on after a document that
- * is refused, so that one run tells all mistakes, and ends with 1 then. */
+ * apply updates an endpoint, and creates it when there is none (404): only an update may say ***
+ * for the secret that is there. It goes on after a document that is refused, so that one run tells
+ * all mistakes, and ends with 1 then. */
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>

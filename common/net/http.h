@@ -101,6 +101,9 @@ bool http_server_has_connection(const struct http_server *server, uint64_t numbe
 /* In on_head or later, once, instead of an answer. body_max is inclusive; a longer body is answered
  * ERR_TOO_LARGE by on_refused, from Content-Length before anything is read. */
 void http_accept(struct http_request *request, size_t body_max);
+#define HTTP_TOO_LARGE_SIZE 96
+/* What a longer body is answered with. */
+void http_too_large(size_t body_max, char detail[HTTP_TOO_LARGE_SIZE]);
 
 /* From on_request on: frees head and body early (path, query, headers and body become empty), for
  * requests that are parked in great numbers. */

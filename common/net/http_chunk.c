@@ -146,7 +146,6 @@ static enum err take_framing(struct http_chunks *chunks, char c)
 static enum err check_size(struct http_chunks *chunks, const struct http_chunk_feed *feed)
 {
     if (chunks->state == DATA && chunks->left > feed->body_max - feed->body->len) {
-        chunks->detail = "the request body is too large";
         return ERR_TOO_LARGE;
     }
     return ERR_OK;

@@ -8,6 +8,8 @@
  *
  * What must never happen: an unread body taken for the next request. An answer before the end of
  * the body closes the connection, unless all of the body is here and can be skipped. */
+#include <stdio.h>
+
 #include "net/http_conn.h"
 
 #define LINGER_BYTES \
@@ -94,6 +96,22 @@ static bool has_body(const struct http_conn *conn)
     return conn->is_chunked || conn->request.content_length > 0;
 }
 
+/* RunPod's words, which clients may look for. */
+void http_too_large(size_t body_max, char detail[HTTP_TOO_LARGE_SIZE])
+{
+    bool is_mib = body_max >= 1 << 20;
+    (void)snprintf(detail, HTTP_TOO_LARGE_SIZE,
+                   "bad request: body: exceeded max body size of %zu%s",
+                   is_mib ? body_max >> 20 : body_max, is_mib ? "MiB" : " bytes");
+}
+
+static void refuse_size(struct http_conn *conn)
+{
+    char detail[HTTP_TOO_LARGE_SIZE];
+    http_too_large(conn->body_max, detail);
+    http_refuse(conn, ERR_TOO_LARGE, detail);
+}
+
 static bool step_decide(struct http_conn *conn, struct slice *in)
 {
     if (!conn->is_accepted) {
@@ -101,7 +119,7 @@ static bool step_decide(struct http_conn *conn, struct slice *in)
     }
     int64_t length = conn->request.content_length;
     if (length > 0 && (uint64_t)length > conn->body_max) {
-        http_refuse(conn, ERR_TOO_LARGE, "the request body is too large");
+        refuse_size(conn);
         return true;
     }
     if (conn->expects_continue && has_body(conn) && in->len == 0) {
@@ -158,9 +176,12 @@ static bool step_body(struct http_conn *conn, struct slice *in)
     bool is_complete = false;
     enum err err = conn->is_chunked ? feed_chunked(conn, in, &is_complete)
                                     : feed_sized(conn, in, &is_complete);
+    if (err == ERR_TOO_LARGE) {
+        refuse_size(conn);
+        return true;
+    }
     if (err != ERR_OK) {
-        const char *detail = conn->chunks.detail;
-        http_refuse(conn, err, detail ? detail : "the request body is too large");
+        http_refuse(conn, err, conn->chunks.detail);
         return true;
     }
     if (!tell_of_body(conn)) {

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from documents import python_handler
+from documents import library_handler, python_handler
 from millrace_up import wait_for
 
 
@@ -76,6 +76,17 @@ def test_idempotency_key(parked):
     assert send({"input": {"n": 2}}).status_code == 422
     assert send({"input": {"n": 1}}, "k-2").json()["id"] != first.json()["id"]
     assert parked.health()["jobs"]["inQueue"] == 2
+
+
+def test_an_idempotency_key_outlives_its_job(make_endpoint):
+    endpoint = make_endpoint(library_handler("noop.so"), retention={"syncSeconds": 1})
+
+    def send():
+        return endpoint.post("runsync", json={"input": 1}, headers={"Idempotency-Key": "k"})
+    job = send().json()["id"]
+    wait_for(lambda: endpoint.get("status", job).status_code == 404, 20, "the job to expire")
+    again = send()
+    assert again.status_code == 404 and "Idempotency-Key" in again.json()["error"]
 
 
 def test_retry_runs_the_same_job_again(plain):

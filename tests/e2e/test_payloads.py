@@ -28,6 +28,18 @@ def test_a_body_too_large_is_refused_before_it_is_read(up, parked, operation, mi
     assert "exceeded max body size of %dMiB" % mib in error
 
 
+def test_a_body_without_a_length_is_refused_in_the_same_words(up, parked):
+    client = http.client.HTTPConnection("127.0.0.1", up.port, timeout=30)
+    client.putrequest("POST", parked.path("run"))
+    client.putheader("Authorization", up.key)
+    client.putheader("Transfer-Encoding", "chunked")
+    client.endheaders()
+    client.send(b"%x\r\n" % (10 * MIB + 1))
+    reply = client.getresponse()
+    assert reply.status == 413
+    assert "exceeded max body size of 10MiB" in json.loads(reply.read())["error"]
+
+
 def test_many_large_uploads_at_once_cost_one_copy_each(fresh_up):
     up = fresh_up("--slots", 0, "--agents", 0)
     endpoint = up.apply(document("large", {"command": ["true"]}, workersMax=0))

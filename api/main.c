@@ -131,12 +131,30 @@ static void on_body(struct http_request *request, size_t bytes, void *arg)
     (void)op_body_fits(request->op, bytes);
 }
 
+/* False for what no other has to wait behind: it goes elsewhere, or stays for long. */
+static bool loads_store(const struct op *op)
+{
+    return op->route->body != BODY_GATE && !op->entry->endpoint->waits_for_replica &&
+           store_is_ready(op->node->store);
+}
+
+/* To read through 20 MiB takes tens of milliseconds, and Redis longer to take them. So one starts
+ * when the store has the one before, and small requests wait behind one only. */
+static void start_large(struct turn *turn)
+{
+    struct op *op = container_of(turn, struct op, turn);
+    if (!loads_store(op)) {
+        turn_leave(turn);
+    }
+    op->route->start(op);
+}
+
 static void on_request(struct http_request *request, void *arg)
 {
     struct node *node = arg;
     struct op *op = request->op;
-    if (request->body.len >= HEAVY_BYTES) {
-        heavy_start(&node->heavy, op);
+    if (request->body.len >= TURN_BYTES) {
+        turn_join(&node->large, &op->turn, start_large);
     } else {
         op->route->start(op);
     }
@@ -292,7 +310,7 @@ static void program_start(struct program *program, const struct settings *settin
         .on_head = on_head, .on_body = on_body, .on_request = on_request, .on_refused = on_refused};
     struct node *node = &program->node;
     node->loop = loop_new();
-    heavy_init(&node->heavy, node->loop);
+    turns_init(&node->large, node->loop);
     node->ops = SPARES_OF(struct op);
     node->glances = glance_spares();
     node->bodies.max = (size_t)settings->bodies_mb << 20;
@@ -329,7 +347,7 @@ static void program_done(struct program *program)
     timer_stop(&program->drain_timer);
     exporter_close(program->exporter);
     http_server_close(node->server); /* ends all operations, so the rest is nobody's */
-    heavy_done(&node->heavy);
+    turns_done(&node->large);
     spares_done(&node->ops);
     spares_done(&node->glances);
     pools_free(node->pools);

@@ -4,11 +4,11 @@
 
 #include "base/slice.h"
 #include "base/spares.h"
-#include "heavy.h"
 #include "net/bodies.h"
 #include "net/bus.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/turns.h"
 #include "queue/store.h"
 
 struct auth;
@@ -33,7 +33,7 @@ struct node {
     struct hooks *hooks;
     struct watch *watch;
     struct tails *tails;
-    struct heavy heavy;
+    struct turns large; /* requests with a large body, on their way to the store */
     struct spares ops, glances;
     struct bodies bodies;
     struct fetcher *fetcher; /* to the gates of agents */

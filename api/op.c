@@ -47,6 +47,7 @@ void op_body_over(struct op *op)
 {
     op->node->bodies.used -= op->body_weight;
     op->body_weight = 0;
+    turn_leave(&op->turn);
 }
 
 static void op_free(struct op *op)
@@ -58,7 +59,6 @@ static void op_free(struct op *op)
     tail_leave(&op->reader);
     flight_leave(&op->flight);
     timer_stop(&op->timer);
-    list_unlink(&op->heavy_link);
     store_detach(&op->call);
     glance_free(op->glance);
     catalog_unref(op->entry);
@@ -119,7 +119,7 @@ void op_begin(struct http_request *request, struct node *node)
     op->node = node;
     op->began_us = clock_mono_us();
     op->route = match.route;
-    list_init(&op->heavy_link);
+    turn_init(&op->turn);
     request->op = op;
     request->on_gone = on_gone;
     if (!copy_segment(op->ep, sizeof(op->ep), match.ep)) {

@@ -32,9 +32,9 @@ struct op {
     char key_tag[AUTH_TAG_SIZE]; /* names the key in counters */
     struct store_call call;
     struct waiter waiter;
-    struct timer timer;     /* end of a wait */
-    struct list heavy_link; /* while its turn to start has not come */
-    size_t body_weight;     /* of its body, as node.bodies counts it */
+    struct timer timer; /* end of a wait */
+    struct turn turn;   /* of a large body */
+    size_t body_weight; /* of its body, as node.bodies counts it */
     uint64_t began_us;
     int status; /* of the answer; 0 until there is one */
     /* of single operations */

@@ -13,12 +13,12 @@
 #include "machine.h"
 #include "meter.h"
 #include "net/bus.h"
+#include "net/turns.h"
 #include "pulse.h"
 #include "queue/guard.h"
 #include "queue/queue.h"
 #include "reaper.h"
 #include "tool.h"
-#include "turns.h"
 
 struct boot;
 struct cards;

@@ -9,9 +9,9 @@
 #define WORKER_SPOOL_H
 
 #include "net/bus.h"
+#include "net/turns.h"
 #include "parcel.h"
 #include "queue/queue.h"
-#include "turns.h"
 
 struct spool;
 struct spool_config {

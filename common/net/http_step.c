@@ -99,7 +99,7 @@ static bool has_body(const struct http_conn *conn)
 /* RunPod's words, which clients may look for. */
 void http_too_large(size_t body_max, char detail[HTTP_TOO_LARGE_SIZE])
 {
-    bool is_mib = body_max >= 1 << 20;
+    bool is_mib = body_max >= 1 << 20 && body_max % (1 << 20) == 0;
     (void)snprintf(detail, HTTP_TOO_LARGE_SIZE,
                    "bad request: body: exceeded max body size of %zu%s",
                    is_mib ? body_max >> 20 : body_max, is_mib ? "MiB" : " bytes");

@@ -3,6 +3,8 @@
 import concurrent.futures
 import http.client
 import json
+import os
+import signal
 import socket
 
 import pytest
@@ -60,6 +62,37 @@ def test_many_large_uploads_at_once_cost_one_copy_each(fresh_up):
     assert endpoint.health()["jobs"]["inQueue"] == UPLOADS
     if not is_sanitized():  # a sanitizer keeps what was freed
         assert peak_mib(pid) < UPLOADS * 20 + 120
+
+
+def test_small_requests_wait_behind_one_large_upload_only(fresh_up):
+    up = fresh_up("--slots", 0, "--agents", 0)
+    endpoint = up.apply(document("large", {"command": ["true"]}, workersMax=0))
+    body = b'{"input":"' + b"x" * (10 * MIB - 12) + b'"}'
+    endpoint.health()  # the node knows the endpoint now
+    clients, answered = [], []
+
+    def answer(client, what):
+        reply, _ = answer_of(client)
+        answered.append(what)
+        return reply.status
+    os.kill(up.pid("redis"), signal.SIGSTOP)
+    try:
+        for _ in range(4):
+            clients.append(announce(up, endpoint, 0, "Content-Length: %d" % len(body)))
+            clients[-1].sendall(body)
+        for _ in range(10):  # loop turns in which the node gets to all of them
+            assert up.get("/nothing").status_code == 404
+        small = socket.create_connection(("127.0.0.1", up.port), timeout=30)
+        small.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n" % (
+            endpoint.path("health").encode(), up.key.encode()))
+        assert up.get("/nothing").status_code == 404  # by then it has been sent to Redis
+    finally:
+        os.kill(up.pid("redis"), signal.SIGCONT)
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        replies = [pool.submit(answer, client, "large") for client in clients]
+        replies.append(pool.submit(answer, small, "small"))
+        assert [reply.result() for reply in replies] == [200] * 5
+    assert "small" in answered[:-2], answered
 
 
 def announce(up, endpoint, mib, framing=None):

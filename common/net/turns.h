@@ -1,8 +1,8 @@
 /* One after the other: of all who want to go the same way one has the turn, the others wait in the
  * order in which they came. For large things, of which a copy exists while they are on their way.
  */
-#ifndef WORKER_TURNS_H
-#define WORKER_TURNS_H
+#ifndef NET_TURNS_H
+#define NET_TURNS_H
 
 #include "base/list.h"
 #include "net/loop.h"

@@ -1,7 +1,7 @@
 /* join -> waiting -> (timer) the turn, fn -> leave -> (timer) the next
  *
  * By a timer: who leaves may be about to free what the next one needs the room for. */
-#include "turns.h"
+#include "net/turns.h"
 
 #include "base/err.h"
 

@@ -1,7 +1,7 @@
 /* Taking turns: one at a time, in order, whoever goes meanwhile. */
 #include "test.h"
 
-#include "turns.h"
+#include "net/turns.h"
 
 struct member {
     struct turn turn;

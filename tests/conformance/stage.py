@@ -27,13 +27,19 @@ def puppet(folder):
     return {"command": [sys.executable, str(FOLDER / "puppet.py"), str(folder)]}
 
 
+def session():
+    """Looks for no proxies: the environment changes with each test, while checks run side by side."""
+    found = requests.Session()
+    found.trust_env = False
+    return found
+
+
 class Client:
     """The part of Up that endpoints need, with a session of its own: checks run side by side."""
 
     def __init__(self, up):
         self.up, self.base, self.port, self.key = up, up.base, up.port, up.key
-        self.session = requests.Session()
-        self.session.trust_env = False  # no proxies, and no look at an environment that changes
+        self.session = session()
         self.session.headers["Authorization"] = "Bearer " + self.key
 
     def tail(self):
@@ -106,7 +112,8 @@ class Stage:
         headers = dict(headers or {})
         if key:
             headers.setdefault("Authorization", "Bearer " + self.up.key)
-        return requests.request(method, "http://127.0.0.1:%d%s" % (self.up.port, path), data=body,
+        with session() as bare:
+            return bare.request(method, "http://127.0.0.1:%d%s" % (self.up.port, path), data=body,
                                 headers=headers, timeout=60)
 
     def connect(self, text=None, timeout=30):

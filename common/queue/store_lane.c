@@ -55,7 +55,7 @@ static bool lane_feed(struct lane *lane)
     if (batch != NULL) {
         size_t left = batch->args.len - batch->fed;
         size_t piece = left < FEED_PIECE ? left : FEED_PIECE;
-        store_link_append(lane->wire, (struct slice){batch->args.ptr + batch->fed, piece});
+        store_link_send(lane->wire, (struct slice){batch->args.ptr + batch->fed, piece});
         batch->fed += piece;
         batch->sent_ms = loop_now_ms(lane->loop);
         lane->feeding = piece < left ? batch : NULL;
@@ -148,9 +148,12 @@ static void lane_refused(struct lane *lane, struct store_batch *batch, const red
 static void on_reply(redisReply *reply, void *arg)
 {
     struct lane *lane = arg;
-    ensure(!list_is_empty(&lane->sent));
     struct store_batch *batch = batch_first(&lane->sent);
-    if (batch == lane->feeding) {
+    if (batch == NULL) {
+        store_link_break(lane->wire, reply->type == REDIS_REPLY_ERROR
+                                         ? reply->str
+                                         : "Redis answers what nobody asked");
+    } else if (batch == lane->feeding) {
         store_link_break(lane->wire, "Redis refuses a command before it is complete");
     } else if (batch->is_wait) {
         lane_acknowledged(lane, batch, reply);

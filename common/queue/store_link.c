@@ -1,14 +1,18 @@
-/* The connection and its adapter to the loop.
+/* The connection on the loop.
  *
- * The adapter of hiredis for libuv turns epoll on and off for each command; here commands gather in
- * hiredis' output and one flush at the end of the loop turn writes them. The descriptor is polled
- * for writing only while connecting and while the kernel takes no more.
+ * Of hiredis it takes connecting, TLS, the output buffer and the reader. Not its asynchronous
+ * context, which keeps a callback of its own for each command: replies come in the order of the
+ * commands, so one callback serves all. Commands gather in the output, and one flush at the end of
+ * the loop turn writes them. The descriptor is polled for writing only while connecting and while
+ * the kernel takes no more.
  * States: away (timer runs) -> connecting -> greeting -> ready; each failure leads back to away. */
 #include "queue/store_link.h"
 
-#include <hiredis/async.h>
+#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <hiredis/sds.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/id.h"
@@ -20,17 +24,21 @@
 #define RETRY_MAX_MS 2000
 #define CONNECT_MS 5000          /* to connect and to be greeted */
 #define BACKLOG_MAX (256 * 1024) /* what a socket takes at once */
+#define READ_BYTES ((size_t)64 << 10)
+/* The reader moves what it has not parsed to the front after each kilobyte: it is given little. */
+#define FEED_BYTES ((size_t)4 << 10)
 
 enum link_state { LINK_AWAY, LINK_CONNECTING, LINK_GREETING, LINK_READY };
 
-/* Lives as long as hiredis or libuv may still touch it; `link` is NULL once the link has let go. */
-struct socket_watch {
+/* Lives as long as libuv may still touch it; `link` is NULL once the link has let go. */
+struct conn {
     uv_poll_t poll;
     struct store_link *link;
-    redisAsyncContext *context;
+    redisContext *context;
+    struct ssl_st *tls;            /* borrowed from context, NULL without */
     struct store_objects *objects; /* of the replies */
     int events;                    /* what poll waits for now */
-    bool wants_write;
+    bool is_busy;                  /* ends when its event has been handled, not before */
 };
 
 struct store_link {
@@ -39,8 +47,8 @@ struct store_link {
     bool has_address;
     struct store_link_owner owner;
     enum link_state state;
-    struct socket_watch *watch; /* NULL while away */
-    struct timer timer;         /* away: next try; connecting, greeting: give up */
+    struct conn *conn;  /* NULL while away */
+    struct timer timer; /* away: next try; connecting, greeting: give up */
     uint64_t retry_ms;
     int greetings_left;
     char problem[256];
@@ -48,95 +56,160 @@ struct store_link {
 
 static void link_connect(struct store_link *link);
 static void link_fail(struct store_link *link, const char *why);
-
-/* ---- adapter ---- */
-
+static void link_greet(struct store_link *link);
+static void link_greeted(struct store_link *link, const redisReply *reply);
 static void on_socket(uv_poll_t *poll, int status, int events);
 
-static void watch_events(struct socket_watch *watch, int events)
+/* ---- the connection ---- */
+
+static void conn_watch(struct conn *conn, int events)
 {
-    if (events != watch->events) {
-        watch->events = events;
-        (void)uv_poll_start(&watch->poll, events, on_socket);
+    if (events != conn->events) {
+        conn->events = events;
+        (void)uv_poll_start(&conn->poll, events, on_socket);
     }
 }
 
-static void on_socket(uv_poll_t *poll, int status, int events)
+static void on_conn_closed(uv_handle_t *handle)
 {
-    struct socket_watch *watch = container_of(poll, struct socket_watch, poll);
-    if (watch->context != NULL && (status < 0 || (events & UV_WRITABLE) != 0)) {
-        watch->wants_write = false;
-        redisAsyncHandleWrite(watch->context);
-        if (watch->context != NULL && !watch->wants_write) {
-            watch_events(watch, UV_READABLE);
+    free(container_of((uv_poll_t *)handle, struct conn, poll));
+}
+
+static void conn_end(struct conn *conn)
+{
+    (void)uv_poll_stop(&conn->poll);
+    uv_close((uv_handle_t *)&conn->poll, on_conn_closed);
+    redisFree(conn->context); /* closes the socket */
+    store_objects_free(conn->objects);
+}
+
+static void link_let_go(struct store_link *link)
+{
+    struct conn *conn = steal(link->conn);
+    if (conn != NULL) {
+        conn->link = NULL;
+        if (!conn->is_busy) {
+            conn_end(conn);
         }
     }
-    if (watch->context != NULL && (status < 0 || (events & UV_READABLE) != 0)) {
-        redisAsyncHandleRead(watch->context);
+}
+
+static void conn_connected(struct conn *conn)
+{
+    int problem = 0;
+    socklen_t size = sizeof(problem);
+    if (getsockopt(conn->context->fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0) {
+        problem = errno;
+    }
+    if (problem != 0) {
+        link_fail(conn->link, strerror(problem));
+    } else {
+        conn_watch(conn, UV_READABLE);
+        link_greet(conn->link);
     }
 }
 
-static void adapter_add_read(void *data)
+/* Writes what the socket takes. TLS may have to read before it can write. */
+static void conn_write(struct conn *conn)
 {
-    struct socket_watch *watch = data;
-    watch_events(watch, watch->events | UV_READABLE);
+    int is_all = 0;
+    if (redisBufferWrite(conn->context, &is_all) != REDIS_OK) {
+        link_fail(conn->link, conn->context->errstr);
+        return;
+    }
+    bool waits = is_all == 0 && !store_tls_wants_read(conn->tls);
+    conn_watch(conn, waits ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
-static void adapter_ignore(void *data)
+/* How many bytes have come, 0 for none now; below 0 when the connection has ended, *ret_why says
+ * how. */
+static ssize_t conn_receive(struct conn *conn, char *bytes, const char **ret_why)
 {
-    (void)data;
+    redisContext *context = conn->context;
+#if HIREDIS_MAJOR >= 1
+    *ret_why = context->errstr;
+    return context->funcs->read(context, bytes, READ_BYTES);
+#else
+    ssize_t got = read(context->fd, bytes, READ_BYTES);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return 0;
+    }
+    *ret_why = got < 0 ? strerror(errno) : "Server closed the connection";
+    return got > 0 ? got : -1;
+#endif
 }
 
-static void adapter_add_write(void *data)
+/* Hands out all replies that are complete. */
+static void conn_deliver(struct conn *conn)
 {
-    struct socket_watch *watch = data;
-    watch->wants_write = true;
-    if (watch->link != NULL && watch->link->state == LINK_CONNECTING) {
-        watch_events(watch, UV_WRITABLE);
+    redisReader *reader = conn->context->reader;
+    while (conn->link != NULL) {
+        void *reply = NULL;
+        if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
+            link_fail(conn->link, reader->errstr);
+            return;
+        }
+        if (reply == NULL) {
+            return;
+        }
+        struct store_link *link = conn->link;
+        if (link->state == LINK_READY) {
+            link->owner.on_reply(reply, link->owner.arg);
+        } else {
+            link_greeted(link, reply);
+        }
+        reader->fn->freeObject(reply);
     }
 }
 
-static void adapter_del_write(void *data)
+static void conn_read(struct conn *conn)
 {
-    struct socket_watch *watch = data;
-    watch->wants_write = false;
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    struct socket_watch *watch = container_of((uv_poll_t *)handle, struct socket_watch, poll);
-    store_objects_free(watch->objects);
-    free(watch);
-}
-
-/* hiredis frees its context: the socket is closed right after this returns. */
-static void adapter_cleanup(void *data)
-{
-    struct socket_watch *watch = data;
-    watch->context = NULL;
-    (void)uv_poll_stop(&watch->poll);
-    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-}
-
-static enum err watch_start(struct store_link *link, redisAsyncContext *context)
-{
-    struct socket_watch *watch = xcalloc(1, sizeof(*watch));
-    if (uv_poll_init(loop_uv(link->config.loop), &watch->poll, context->c.fd) != 0) {
-        free(watch);
-        return ERR_IO;
+    char bytes[READ_BYTES];
+    const char *why = NULL;
+    ssize_t got = conn_receive(conn, bytes, &why);
+    if (got < 0) {
+        link_fail(conn->link, why);
+        return;
     }
-    watch->link = link;
-    watch->context = context;
-    watch->objects = store_objects_new(context->c.reader);
-    context->data = link;
-    context->ev.data = watch;
-    context->ev.addRead = adapter_add_read;
-    context->ev.delRead = adapter_ignore;
-    context->ev.addWrite = adapter_add_write;
-    context->ev.delWrite = adapter_del_write;
-    context->ev.cleanup = adapter_cleanup;
-    link->watch = watch;
-    return ERR_OK;
+    for (size_t at = 0; at < (size_t)got && conn->link != NULL; at += FEED_BYTES) {
+        size_t left = (size_t)got - at;
+        (void)redisReaderFeed(conn->context->reader, bytes + at,
+                              left < FEED_BYTES ? left : FEED_BYTES);
+        conn_deliver(conn);
+    }
+}
+
+static void conn_handle(struct conn *conn, int events)
+{
+    if (conn->link->state == LINK_CONNECTING) {
+        conn_connected(conn);
+        return;
+    }
+    if ((events & UV_WRITABLE) != 0) {
+        conn_write(conn);
+    }
+    if (conn->link != NULL && (events & UV_READABLE) != 0) {
+        conn_read(conn);
+    }
+    if (conn->link != NULL) {
+        store_link_flush(conn->link); /* what waited for TLS to read */
+    }
+}
+
+/* libuv stops to poll a socket that has an error: what it is shows when the socket is used. */
+static void on_socket(uv_poll_t *poll, int status, int events)
+{
+    struct conn *conn = container_of(poll, struct conn, poll);
+    conn->is_busy = true;
+    if (status < 0) {
+        conn->events = 0;
+        events = UV_READABLE | UV_WRITABLE;
+    }
+    conn_handle(conn, events);
+    conn->is_busy = false;
+    if (conn->link == NULL) {
+        conn_end(conn);
+    }
 }
 
 /* ---- life ---- */
@@ -168,36 +241,17 @@ static void link_rest(struct store_link *link)
     }
 }
 
-/* Lets go of the connection (its callbacks find no link any more) and waits for the next try. */
+/* Waits for the next try. why may live in the connection that ends. */
 static void link_fail(struct store_link *link, const char *why)
 {
     link_problem_set(link, why);
-    struct socket_watch *watch = link->watch;
-    link->watch = NULL;
-    if (watch != NULL) {
-        watch->link = NULL;
-        watch->context->data = NULL;
-        redisAsyncFree(watch->context); /* deferred by hiredis when inside one of its callbacks */
-    }
+    link_let_go(link);
     link_rest(link);
 }
 
 static void on_give_up(struct timer *timer)
 {
     link_fail(container_of(timer, struct store_link, timer), "no answer while connecting");
-}
-
-static void on_disconnected(const redisAsyncContext *context, int status)
-{
-    struct store_link *link = context->data;
-    if (link == NULL) {
-        return;
-    }
-    link_problem_set(link, status != REDIS_OK && context->errstr[0] ? context->errstr
-                                                                    : "connection closed");
-    link->watch->link = NULL;
-    link->watch = NULL;
-    link_rest(link);
 }
 
 /* Redis repeats the arguments of commands it does not know. */
@@ -221,14 +275,8 @@ static bool is_other_role(const redisReply *reply)
             strcmp(reply->element[0]->str, "master") != 0);
 }
 
-static void on_greeted(redisAsyncContext *context, void *raw, void *unused)
+static void link_greeted(struct store_link *link, const redisReply *reply)
 {
-    (void)unused;
-    struct store_link *link = context->data;
-    redisReply *reply = raw;
-    if (link == NULL || reply == NULL) {
-        return;
-    }
     if (reply->type == REDIS_REPLY_ERROR) {
         link_fail(link, greeting_problem(link, reply));
         return;
@@ -249,8 +297,7 @@ static void on_greeted(redisAsyncContext *context, void *raw, void *unused)
 static void greet(struct store_link *link, const char *const *words, int count)
 {
     link->greetings_left++;
-    (void)redisAsyncCommandArgv(link->watch->context, on_greeted, NULL, count,
-                                (const char **)(uintptr_t)words, NULL);
+    (void)redisAppendCommandArgv(link->conn->context, count, (const char **)(uintptr_t)words, NULL);
 }
 
 static void link_log_in(struct store_link *link, const char *user, const char *password)
@@ -282,35 +329,19 @@ static void link_greet(struct store_link *link)
     store_link_flush(link);
 }
 
-static void on_connected(const redisAsyncContext *context, int status)
+static enum err link_begin(struct store_link *link, struct conn *conn)
 {
-    struct store_link *link = context->data;
-    if (link == NULL) {
-        return;
-    }
-    if (status == REDIS_OK) {
-        link_greet(link);
-        return;
-    }
-    /* hiredis frees the context of a failed connect itself and calls no disconnect. */
-    link_problem_set(link, context->errstr[0] ? context->errstr : "cannot connect");
-    link->watch->link = NULL;
-    link->watch = NULL;
-    link_rest(link);
-}
-
-static enum err link_begin(struct store_link *link, redisAsyncContext *context)
-{
+    redisContext *context = conn->context;
     if (context->err != 0) {
         link_problem_set(link, context->errstr);
         return ERR_IO;
     }
     if (link->config.tls != NULL &&
-        store_tls_begin(link->config.tls, context, link->address.host) != ERR_OK) {
-        link_problem_set(link, context->c.err != 0 ? context->c.errstr : "TLS cannot begin");
+        store_tls_begin(link->config.tls, context, link->address.host, &conn->tls) != ERR_OK) {
+        link_problem_set(link, context->err != 0 ? context->errstr : "TLS cannot begin");
         return ERR_IO;
     }
-    if (watch_start(link, context) != ERR_OK) {
+    if (uv_poll_init(loop_uv(link->config.loop), &conn->poll, context->fd) != 0) {
         link_problem_set(link, "cannot watch the socket");
         return ERR_IO;
     }
@@ -320,31 +351,25 @@ static enum err link_begin(struct store_link *link, redisAsyncContext *context)
 static void link_connect(struct store_link *link)
 {
     const struct store_address *address = &link->address;
+    struct conn *conn = xcalloc(1, sizeof(*conn));
     link->state = LINK_CONNECTING;
-    redisAsyncContext *context = address->port == 0
-                                     ? redisAsyncConnectUnix(address->host)
-                                     : redisAsyncConnect(address->host, address->port);
-    ensure(context != NULL);
-    if (link_begin(link, context) != ERR_OK) {
-        redisAsyncFree(context);
+    conn->context = address->port == 0 ? redisConnectUnixNonBlock(address->host)
+                                       : redisConnectNonBlock(address->host, address->port);
+    ensure(conn->context != NULL);
+    if (link_begin(link, conn) != ERR_OK) {
+        redisFree(conn->context);
+        free(conn);
         link_rest(link);
         return;
     }
+    conn->link = link;
+    conn->objects = store_objects_new(conn->context->reader);
+    link->conn = conn;
+    conn_watch(conn, UV_WRITABLE);
     timer_start(link->config.loop, &link->timer, CONNECT_MS, on_give_up);
-    (void)redisAsyncSetDisconnectCallback(context, on_disconnected);
-    (void)redisAsyncSetConnectCallback(context, on_connected);
 }
 
 /* ---- for the owner ---- */
-
-static void on_reply(redisAsyncContext *context, void *raw, void *unused)
-{
-    (void)unused;
-    struct store_link *link = context->data;
-    if (link != NULL && raw != NULL) {
-        link->owner.on_reply(raw, link->owner.arg);
-    }
-}
 
 struct store_link *store_link_new(const struct store_link_config *config,
                                   const struct store_address *address,
@@ -382,11 +407,7 @@ void store_link_close(struct store_link *link)
         return;
     }
     timer_stop(&link->timer);
-    if (link->watch != NULL) {
-        link->watch->link = NULL;
-        link->watch->context->data = NULL;
-        redisAsyncFree(link->watch->context);
-    }
+    link_let_go(link);
     free(link);
 }
 
@@ -402,44 +423,27 @@ const char *store_link_problem(const struct store_link *link)
 
 bool store_link_has_room(const struct store_link *link)
 {
-    return link->state == LINK_READY && sdslen(link->watch->context->c.obuf) < BACKLOG_MAX;
+    return link->state == LINK_READY && sdslen(link->conn->context->obuf) < BACKLOG_MAX;
 }
 
-void store_link_send(struct store_link *link, struct slice command)
+void store_link_send(struct store_link *link, struct slice bytes)
 {
     ensure(link->state == LINK_READY);
-    (void)redisAsyncFormattedCommand(link->watch->context, on_reply, NULL, command.ptr,
-                                     command.len);
-}
-
-void store_link_append(struct store_link *link, struct slice bytes)
-{
-    ensure(link->state == LINK_READY);
-    (void)redisAppendFormattedCommand(&link->watch->context->c, bytes.ptr, bytes.len);
-    link->watch->wants_write = true;
+    (void)redisAppendFormattedCommand(link->conn->context, bytes.ptr, bytes.len);
 }
 
 void store_link_flush(struct store_link *link)
 {
-    struct socket_watch *watch = link->watch;
-    if (watch == NULL || !watch->wants_write || link->state == LINK_CONNECTING ||
-        (watch->events & UV_WRITABLE) != 0) {
-        return;
-    }
-    if ((watch->context->c.flags & REDIS_IN_CALLBACK) != 0) {
-        watch_events(watch, UV_READABLE | UV_WRITABLE); /* hiredis does not write from inside one */
-        return;
-    }
-    watch->wants_write = false;
-    redisAsyncHandleWrite(watch->context); /* may end in on_disconnected, which lets watch go */
-    if (link->watch == watch && watch->wants_write) {
-        watch_events(watch, UV_READABLE | UV_WRITABLE);
+    struct conn *conn = link->conn;
+    if (conn != NULL && link->state != LINK_CONNECTING && (conn->events & UV_WRITABLE) == 0 &&
+        sdslen(conn->context->obuf) > 0) {
+        conn_write(conn);
     }
 }
 
 void store_link_break(struct store_link *link, const char *why)
 {
-    if (link->watch != NULL) {
+    if (link->conn != NULL) {
         link_fail(link, why);
     }
 }

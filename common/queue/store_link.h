@@ -51,10 +51,8 @@ void store_link_aim(struct store_link *link, const struct store_address *address
  * loop, because hiredis moves all that is left to the front after each partial write, which makes a
  * long backlog cost its square. */
 bool store_link_has_room(const struct store_link *link);
-/* Only while ready. Leaves with the next store_link_flush(). The first argument must be complete,
- * what follows may be appended: nothing else can be sent before the command is whole. */
-void store_link_send(struct store_link *link, struct slice command);
-void store_link_append(struct store_link *link, struct slice bytes);
+/* A command or a part of one; only while ready. Leaves with the next store_link_flush(). */
+void store_link_send(struct store_link *link, struct slice bytes);
 void store_link_flush(struct store_link *link);
 /* Breaks the connection as if the peer had: on_lost, then reconnects. */
 void store_link_break(struct store_link *link, const char *why);

@@ -4,7 +4,7 @@
 #ifdef MILLRACE_REDIS_TLS
 
 #include <arpa/inet.h>
-#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
 #include <hiredis/hiredis_ssl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -45,6 +45,8 @@ enum err store_tls_new(const struct store_url *url, struct store_tls **ret_tls, 
     tls->checks_name = url->cacert == NULL;
     (void)SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION);
     SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+    /* What could not be written is tried again after more has been appended to it. */
+    (void)SSL_CTX_set_mode(tls->context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     enum err err = load(tls->context, url, problem);
     if (err == ERR_OK) {
         *ret_tls = steal(tls);
@@ -76,8 +78,8 @@ static bool name_peer(const struct store_tls *tls, SSL *ssl, const char *host)
                       : SSL_set1_host(ssl, host) == 1;
 }
 
-enum err store_tls_begin(const struct store_tls *tls, struct redisAsyncContext *context,
-                         const char *host)
+enum err store_tls_begin(const struct store_tls *tls, struct redisContext *context,
+                         const char *host, struct ssl_st **ret_tls)
 {
     SSL *ssl = SSL_new(tls->context);
     if (ssl == NULL) {
@@ -87,7 +89,13 @@ enum err store_tls_begin(const struct store_tls *tls, struct redisAsyncContext *
         SSL_free(ssl);
         return ERR_IO;
     }
-    return redisInitiateSSL(&context->c, ssl) == REDIS_OK ? ERR_OK : ERR_IO; /* takes ssl */
+    *ret_tls = ssl;
+    return redisInitiateSSL(context, ssl) == REDIS_OK ? ERR_OK : ERR_IO; /* takes ssl */
+}
+
+bool store_tls_wants_read(const struct ssl_st *tls)
+{
+    return tls != NULL && SSL_want_read(tls);
 }
 
 #else
@@ -107,13 +115,20 @@ void store_tls_free(struct store_tls *tls)
     (void)tls;
 }
 
-enum err store_tls_begin(const struct store_tls *tls, struct redisAsyncContext *context,
-                         const char *host)
+enum err store_tls_begin(const struct store_tls *tls, struct redisContext *context,
+                         const char *host, struct ssl_st **ret_tls)
 {
     (void)tls;
     (void)context;
     (void)host;
+    (void)ret_tls;
     return ERR_INTERNAL;
+}
+
+bool store_tls_wants_read(const struct ssl_st *tls)
+{
+    (void)tls;
+    return false;
 }
 
 #endif

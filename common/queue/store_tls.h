@@ -8,7 +8,8 @@
 
 #include "queue/store_url.h"
 
-struct redisAsyncContext;
+struct redisContext;
+struct ssl_st;
 struct store_tls;
 
 /* Reads the files that the URL names. ERR_BAD_REQUEST and a problem that names the file. */
@@ -16,8 +17,10 @@ enum err store_tls_new(const struct store_url *url, struct store_tls **ret_tls,
                        struct buf *problem);
 void store_tls_free(struct store_tls *tls); /* accepts NULL */
 AUTO_DEFINE(store_tls_free, struct store_tls *)
-/* On a connection that has just been started; host is the peer's. */
-enum err store_tls_begin(const struct store_tls *tls, struct redisAsyncContext *context,
-                         const char *host);
+/* On a connection that has just been started; host is the peer's. *ret_tls is the context's. */
+enum err store_tls_begin(const struct store_tls *tls, struct redisContext *context,
+                         const char *host, struct ssl_st **ret_tls);
+/* What could not be written waits for bytes of the peer, not for room. Accepts NULL. */
+bool store_tls_wants_read(const struct ssl_st *tls);
 
 #endif

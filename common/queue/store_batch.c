@@ -251,6 +251,11 @@ void batch_withdraw(struct store_batch *batch, size_t index)
     }
 }
 
+bool batch_has_slot(const struct store_batch *batch)
+{
+    return batch->only == NULL && !batch->is_wait;
+}
+
 bool batch_is_repeatable(const struct store_batch *batch)
 {
     return batch->script == NO_SCRIPT || traits[batch->script].is_repeatable;

@@ -55,6 +55,8 @@ void batch_end(struct store_batch *batch, enum err err, const struct redisReply 
 /* Nobody needs this item done: without any other one the batch is freed, now or, when it is on its
  * way, as soon as it comes back. */
 void batch_withdraw(struct store_batch *batch, size_t index);
+/* False of WAIT and of what goes to one node whatever its slot. */
+bool batch_has_slot(const struct store_batch *batch);
 /* It came back from a broken connection, and nobody needs it any more. */
 bool batch_is_withdrawn(const struct store_batch *batch);
 bool batch_joins(enum script_id script);

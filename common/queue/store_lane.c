@@ -273,17 +273,18 @@ bool lane_is_empty(const struct lane *lane)
            list_is_empty(&lane->unacked);
 }
 
-bool lane_has_sent_of(const struct lane *lane, int slot)
+static bool has_of_slot(const struct list *batches, int slot)
 {
-    list_each (at, &lane->sent) {
-        if (container_of(at, struct store_batch, link)->slot == slot) {
-            return true;
-        }
-    }
-    list_each (at, &lane->unacked) {
-        if (container_of(at, struct store_batch, link)->slot == slot) {
+    list_each (at, batches) {
+        const struct store_batch *batch = container_of(at, struct store_batch, link);
+        if (batch_has_slot(batch) && batch->slot == slot) {
             return true;
         }
     }
     return false;
+}
+
+bool lane_has_sent_of(const struct lane *lane, int slot)
+{
+    return has_of_slot(&lane->sent, slot) || has_of_slot(&lane->unacked, slot);
 }

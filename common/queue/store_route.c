@@ -187,8 +187,7 @@ static void guard_order(struct store *store, const struct lane *lane)
     list_each (at, &lane->sent) {
         const struct store_batch *batch = container_of(at, struct store_batch, link);
         const struct store_address *there = nodes_of_slot(store->nodes, batch->slot);
-        if (batch->only == NULL && !batch->is_wait &&
-            (there == NULL || !store_address_eq(&lane->address, there))) {
+        if (batch_has_slot(batch) && (there == NULL || !store_address_eq(&lane->address, there))) {
             stall_begin(store, batch->slot, 0);
         }
     }

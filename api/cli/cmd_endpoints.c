@@ -11,6 +11,7 @@
 #include "document.h"
 #include "message.h"
 #include "operands.h"
+#include "queue/endpoint.h"
 #include "result.h"
 #include "verbs.h"
 
@@ -88,7 +89,7 @@ static bool patch_or_post(struct apply *apply, const char *id, struct slice text
                           struct answer *answer)
 {
     struct call call = {.method = "POST", .path = "/v1/endpoints", .body = text};
-    if (id != NULL) {
+    if (id != NULL && endpoint_id_is_valid(slice_of(id))) { /* else POST says what is wrong */
         AUTO_STR path = xasprintf("/v1/endpoints/%s", id);
         const struct call update = {.method = "PATCH", .path = path, .body = text};
         if (client_call(apply->client, &update, answer) != ERR_OK) {

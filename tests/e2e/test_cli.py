@@ -86,6 +86,15 @@ def test_an_endpoint_that_was_got_can_be_applied(cli, up, tmp_path):
         assert cli("endpoints", "delete", "from-get").returncode == 0
 
 
+@pytest.mark.parametrize("endpoint_id", ["", "a b", "../keys", "a?b", "a/update"])
+def test_apply_names_a_malformed_id(cli, tmp_path, endpoint_id):
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(document(endpoint_id, {"command": ["true"]})))
+    refused = cli("endpoints", "apply", "-f", str(path))
+    assert refused.returncode == 1
+    assert 'id is "%s": use 1 to 63 of a-z' % endpoint_id in refused.stderr
+
+
 def test_keys_create_list_revoke(cli, parked):
     made = results(cli("keys", "create", "my shop", "--scope", parked.id + "=read",
                        "--scope", "*=cancel", "--expires", "2099-01-01T00:00:00Z"))

@@ -275,8 +275,7 @@ void http_forget(struct http_request *request)
 {
     struct http_conn *conn = container_of(request, struct http_conn, request);
     ensure(conn->state == HTTP_ANSWER || conn->state == HTTP_STREAM);
-    http_parse_done(&conn->parse);
-    buf_done(&conn->body);
+    give_memory_back(conn);
     request->path = request->query = request->body = request->method_name = SLICE_NONE;
     request->headers = NULL;
     request->header_count = 0;
